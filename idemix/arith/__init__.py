@@ -1,0 +1,1 @@
+"""Integers: modular arithmetic, primes, randomness."""

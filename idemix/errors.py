@@ -1,0 +1,86 @@
+"""The errors of the engine. Each says what is wrong; what it is about travels in attributes.
+
+An error that refuses what the reference implementation accepts carries the name of our rule in `departure`; the rules
+stand in `idemix.departures` and, for people, in docs/compatibility.md.
+"""
+
+
+class IdemixError(Exception):
+    """Base of every error that the engine raises on purpose.
+
+    Attributes:
+        departure: the name of the rule of `idemix.departures` that refused, or None where the reference refuses as well.
+    """
+
+    def __init__(self, message: str, *, departure: str | None = None) -> None:
+        super().__init__(message)
+        self.departure = departure
+
+
+class MalformedError(IdemixError):
+    """Input that cannot be read. `where` names the field or file, `rule` what it should have been."""
+
+    def __init__(self, where: str, rule: str, *, departure: str | None = None) -> None:
+        super().__init__(f"{where}: {rule}" if where else rule, departure=departure)
+        self.where = where
+        self.rule = rule
+
+
+class MalformedSchemeError(MalformedError):
+    """A file of a scheme cannot be read or breaks a rule of its format."""
+
+
+class MalformedKeyError(MalformedError):
+    """A public or private key cannot be read or cannot be a key."""
+
+
+class MalformedRequestError(MalformedError):
+    """A session request cannot be read or breaks a rule of its format."""
+
+
+class MalformedProofError(MalformedError):
+    """A proof, commitment or issuance message cannot be read or has not the structure of one."""
+
+
+class VerificationError(IdemixError):
+    """Something was read but does not hold."""
+
+
+class InvalidSignatureError(VerificationError):
+    """A signature (CL, ECDSA) does not hold."""
+
+
+class InvalidProofError(VerificationError):
+    """A zero-knowledge proof does not hold."""
+
+
+class HashMismatchError(VerificationError):
+    """A file of a scheme is not the one its index lists. `path` is relative to the scheme."""
+
+    def __init__(self, path: str, message: str | None = None, *, departure: str | None = None) -> None:
+        super().__init__(message or f"{path}: hash differs from the index", departure=departure)
+        self.path = path
+
+
+class TimestampRollbackError(VerificationError):
+    """A scheme's timestamp does not rise."""
+
+
+class RevokedError(VerificationError):
+    """A credential was revoked."""
+
+
+class UnknownIdentifierError(IdemixError):
+    """An identifier that no loaded scheme knows."""
+
+    def __init__(self, identifier: str, message: str | None = None, *, departure: str | None = None) -> None:
+        super().__init__(message or f"unknown identifier: {identifier}", departure=departure)
+        self.identifier = identifier
+
+
+class UnknownPublicKeyError(UnknownIdentifierError):
+    """A public key (`scheme.issuer-counter`) that no loaded scheme has."""
+
+
+class SessionError(IdemixError):
+    """A message that does not fit the session's state."""

@@ -1,0 +1,1 @@
+"""Schemes: identifiers, descriptions, index, signature, verification."""
