@@ -1,0 +1,192 @@
+"""The settings of an installation, from environment variables `IRMAHUB_*`; without any, the embedded default runs.
+
+All wrong settings are reported together, each with the name of its variable and what it should be.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from idemix.errors import IdemixError
+
+T = TypeVar("T")
+
+
+class SettingsError(IdemixError):
+    """Settings that cannot be used. `errors` maps the variable's name to what it should be."""
+
+    def __init__(self, errors: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{name}: {rule}" for name, rule in errors.items()))
+        self.errors = dict(errors)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server listens.
+
+    Attributes:
+        host: a name or an IP address; an IPv6 address without brackets.
+        port: 0 to 65535; 0 lets the system choose.
+    """
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Address":
+        """Read `host:port`, `[ipv6]:port` or `:port` (every interface).
+
+        Raises:
+            ValueError: it is none of these.
+        """
+        parts = urlsplit(f"//{text}")
+        if parts.port is None or parts.path or parts.username is not None:
+            raise ValueError("must be host:port")
+        return cls(parts.hostname or "0.0.0.0", parts.port)  # noqa: S104 - an empty host asks for every interface
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The address as a browser on this machine types it."""
+        return f"http://{self}"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of an installation.
+
+    Attributes:
+        data_directory: where database, clones, served schemes and the embedded key-encryption key live.
+        database_url: an SQLAlchemy URL, SQLite or PostgreSQL.
+        redis_url: where sessions and changes are shared between workers, or None: in memory, one worker.
+        kek_file: the file of the key-encryption key.
+        console_address: where the console listens.
+        gateway_address: where the gateway listens.
+        gateway_url: the address of the gateway as apps and backends reach it.
+        workers: processes that serve requests; more than one needs Redis.
+        log_level: `debug`, `info`, `warning` or `error`.
+        production: stricter defaults: no open requestor API, and only https addresses outside.
+    """
+
+    data_directory: Path
+    database_url: str
+    redis_url: str | None
+    kek_file: Path
+    console_address: Address
+    gateway_address: Address
+    gateway_url: str
+    workers: int
+    log_level: str
+    production: bool
+
+    @property
+    def schemes_directory(self) -> Path:
+        """The folder of the schemes that the gateway serves sessions with; published schemes are switched here."""
+        return self.data_directory / "schemes"
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None, *, data_directory: Path | None = None) -> "Settings":
+        """Read the settings.
+
+        Args:
+            environment: the variables, by default those of the process.
+            data_directory: overrides `IRMAHUB_DATA_DIRECTORY`, for commands that take it as an option.
+
+        Raises:
+            SettingsError: one or more variables are wrong; it names all of them.
+        """
+        reader = _Reader(os.environ if environment is None else environment)
+        data = (data_directory or reader.read("DATA_DIRECTORY", _path, _default_data_directory(reader.environment))).absolute()
+        gateway_address = reader.read("GATEWAY_ADDRESS", Address.parse, Address("127.0.0.1", 8088))
+        settings = cls(
+            data_directory=data,
+            database_url=reader.read("DATABASE_URL", _database_url, f"sqlite:///{data / 'irmahub.db'}"),
+            redis_url=reader.read("REDIS_URL", _redis_url, None),
+            kek_file=reader.read("KEK_FILE", _path, data / "kek"),
+            console_address=reader.read("CONSOLE_ADDRESS", Address.parse, Address("127.0.0.1", 8089)),
+            gateway_address=gateway_address,
+            gateway_url=reader.read("GATEWAY_URL", _http_url, gateway_address.url).rstrip("/") + "/",
+            workers=reader.read("WORKERS", _positive, 1),
+            log_level=reader.read("LOG_LEVEL", _log_level, "info"),
+            production=reader.read("PRODUCTION", _flag, False),
+        )
+        if settings.workers > 1 and settings.redis_url is None:
+            reader.errors["IRMAHUB_WORKERS"] = "more than one worker needs IRMAHUB_REDIS_URL, since sessions in memory are not shared"
+        if settings.production and not settings.gateway_url.startswith("https://"):
+            reader.errors["IRMAHUB_GATEWAY_URL"] = "must be an https address in production"
+        if reader.errors:
+            raise SettingsError(reader.errors)
+        return settings
+
+
+class _Reader:
+    """Reads variables and gathers what is wrong with them."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.environment = environment
+        self.errors: dict[str, str] = {}
+
+    def read(self, name: str, parse: Callable[[str], T], default: T) -> T:
+        """The parsed variable, or the default where it is absent, empty or (then noted in `errors`) wrong."""
+        variable = f"IRMAHUB_{name}"
+        text = self.environment.get(variable, "")
+        if not text:
+            return default
+        try:
+            return parse(text)
+        except ValueError as error:
+            self.errors[variable] = str(error)
+            return default
+
+
+def _default_data_directory(environment: Mapping[str, str]) -> Path:
+    """`$XDG_DATA_HOME/irmahub`, as the XDG Base Directory Specification gives it."""
+    base = environment.get("XDG_DATA_HOME", "")
+    return (Path(base) if Path(base).is_absolute() else Path.home() / ".local" / "share") / "irmahub"
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser().absolute()
+
+
+def _database_url(text: str) -> str:
+    if not text.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
+        raise ValueError("must begin with sqlite:/// or postgresql://")
+    return text
+
+
+def _redis_url(text: str) -> str | None:
+    if not text.startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("must begin with redis://, rediss:// or unix://")
+    return text
+
+
+def _http_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("must be an http or https address without query")
+    return text
+
+
+def _positive(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if not 1 <= number <= 256:
+        raise ValueError("must be a number from 1 to 256")
+    return number
+
+
+def _log_level(text: str) -> str:
+    if text.lower() not in ("debug", "info", "warning", "error"):
+        raise ValueError("must be debug, info, warning or error")
+    return text.lower()
+
+
+def _flag(text: str) -> bool:
+    if text.lower() not in ("0", "1", "false", "true", "no", "yes"):
+        raise ValueError("must be true or false")
+    return text.lower() in ("1", "true", "yes")
