@@ -4,6 +4,11 @@ An error that refuses what the reference implementation accepts carries the name
 stand in `idemix.departures` and, for people, in docs/compatibility.md.
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .session.session import Session
+
 
 class IdemixError(Exception):
     """Base of every error that the engine raises on purpose.
@@ -82,5 +87,20 @@ class UnknownPublicKeyError(UnknownIdentifierError):
     """A public key (`scheme.issuer-counter`) that no loaded scheme has."""
 
 
+class NotPermittedError(IdemixError):
+    """Someone asks what they have no permission for."""
+
+
 class SessionError(IdemixError):
-    """A message that does not fit the session's state."""
+    """A message that a session refuses.
+
+    Attributes:
+        code: the name of its entry in the table of remote errors, e.g. `UNEXPECTED_REQUEST`.
+        session: the session to store along with the refusal; None where the refusal leaves it as it was.
+    """
+
+    code: str = "EXCEPTION"
+
+    def __init__(self, message: str = "", *, departure: str | None = None, session: "Session | None" = None) -> None:
+        super().__init__(message, departure=departure)
+        self.session = session

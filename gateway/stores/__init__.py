@@ -1,0 +1,1 @@
+"""Where sessions live between requests: in memory or in Redis, behind one interface."""

@@ -1,0 +1,110 @@
+"""The interface of a session store.
+
+A store keeps whole sessions, found by either token. A change is a compare-and-set on the session's revision, so that of
+two workers that handle one session at once only one succeeds; the other loads it again. Each store also carries status
+changes to whoever listens, in this process or in another.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from idemix.errors import IdemixError
+from idemix.session.session import Session
+from idemix.session.status import Status
+
+
+class StoreError(IdemixError):
+    """The store cannot be reached, or did not do what was asked. The session is as it was."""
+
+
+class StoreConflictError(StoreError):
+    """Another request changed the session in the meantime, or it is gone."""
+
+
+class UnknownSessionError(IdemixError):
+    """No session has this token, or it has expired."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusChange:
+    """That a session changed its status.
+
+    Attributes:
+        client_token: which session.
+        status: the new status.
+        next_session: the QR object of the next session of a chain, where there is one.
+    """
+
+    client_token: str
+    status: Status
+    next_session: dict[str, str] | None = None
+
+
+Listener = Callable[[StatusChange], None]
+
+
+class SessionStore(Protocol):
+    """Keeps sessions and tells of their changes. All methods may be called from any thread."""
+
+    def add(self, session: Session, *, deadline: datetime, expires_at: datetime) -> None:
+        """Store a new session.
+
+        Args:
+            session: the session.
+            deadline: when its life time is over, unless it ends before.
+            expires_at: when the store may forget it.
+
+        Raises:
+            StoreError: the store cannot be reached, or one of the tokens is in use.
+        """
+        ...
+
+    def get_by_client_token(self, token: str) -> Session:
+        """Load a session by the app's token.
+
+        Raises:
+            UnknownSessionError: there is none.
+            StoreError: the store cannot be reached.
+        """
+        ...
+
+    def get_by_requestor_token(self, token: str) -> Session:
+        """Load a session by the requestor's token; errors as `get_by_client_token`."""
+        ...
+
+    def update(self, session: Session, expected_revision: int, *, deadline: datetime | None, expires_at: datetime) -> None:
+        """Replace a session, if its stored revision is still `expected_revision`.
+
+        Args:
+            session: the changed session; its revision is larger than the expected one.
+            expected_revision: the revision that was loaded.
+            deadline: when its life time is over, or None once it has ended.
+            expires_at: when the store may forget it.
+
+        Raises:
+            StoreConflictError: the stored session has another revision, or is gone.
+            StoreError: the store cannot be reached.
+        """
+        ...
+
+    def overdue(self, now: datetime, limit: int) -> list[str]:
+        """Client tokens of at most `limit` sessions whose life time is over although they have not ended."""
+        ...
+
+    def publish(self, change: StatusChange) -> None:
+        """Tell all listeners, in all processes, of a change. A store that cannot reach the others tells those it can."""
+        ...
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Have `listener` called for every change of any session, from whatever thread learns of it; returns what ends that."""
+        ...
+
+    def is_healthy(self) -> bool:
+        """Whether the store can be used now."""
+        ...
+
+    def close(self) -> None:
+        """Stop the store's thread and connections."""
+        ...
