@@ -47,6 +47,7 @@ class Actor:
         name: the user's name, the token's name, the part of the system, or the operating system's user.
         grants: roles within scopes; system and command actors hold the role admin.
         user_id: the row of the user, where there is one.
+        actions: the only actions (`gateway.authorization.Action` values) it may take, for tokens; None for no such limit.
         address: the network address it came from, or None.
         request_id: the id of the request, as it stands in logs and audit.
     """
@@ -57,8 +58,14 @@ class Actor:
     user_id: int | None = None
     address: str | None = None
     request_id: str | None = None
+    actions: frozenset[str] | None = None
 
 
 def system_actor(part: str) -> Actor:
     """The product itself, e.g. `worker` or `demo`."""
     return Actor(ActorKind.SYSTEM, part, (Grant(Role.ADMIN),))
+
+
+def command_actor(operator: str) -> Actor:
+    """Somebody at the command line, who has the files and so may do everything; `operator` is the operating system's user."""
+    return Actor(ActorKind.COMMAND, operator, (Grant(Role.ADMIN),))
