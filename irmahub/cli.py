@@ -20,7 +20,7 @@ from irmahub import __version__, commands
 class CommandLine(click.Group):
     """The group of all commands; a command's module is imported when the command is asked for, and not before."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click calls it so
         """The names of the modules of `irmahub.commands`."""
         return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(commands.__path__))
 

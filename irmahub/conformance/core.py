@@ -13,7 +13,7 @@ from idemix.departures import DEPARTURES
 from idemix.errors import IdemixError
 
 
-class Mismatch(Exception):
+class Mismatch(Exception):  # noqa: N818 - an outcome, not an error of ours
     """We answer otherwise than the record says."""
 
 

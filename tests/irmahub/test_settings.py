@@ -1,0 +1,64 @@
+"""Settings from the environment."""
+
+from pathlib import Path
+
+import pytest
+
+from irmahub.settings import Address, Settings, SettingsError
+
+
+def test_embedded_default_needs_nothing(tmp_path: Path) -> None:
+    settings = Settings.from_environment({"XDG_DATA_HOME": str(tmp_path)})
+    assert settings.data_directory == tmp_path / "irmahub"
+    assert settings.database_url == f"sqlite:///{tmp_path}/irmahub/irmahub.db"
+    assert settings.redis_url is None
+    assert settings.gateway_url == "http://127.0.0.1:8088/"
+
+
+def test_a_relative_xdg_data_home_is_ignored() -> None:
+    assert Settings.from_environment({"XDG_DATA_HOME": "data"}).data_directory == Path.home() / ".local/share/irmahub"
+
+
+def test_wrong_settings_are_reported_together() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment(
+            {
+                "IRMAHUB_DATABASE_URL": "mysql://x",
+                "IRMAHUB_REDIS_URL": "http://x",
+                "IRMAHUB_GATEWAY_ADDRESS": "nowhere",
+                "IRMAHUB_CONSOLE_ADDRESS": "host:99999",
+                "IRMAHUB_GATEWAY_URL": "ftp://x",
+                "IRMAHUB_WORKERS": "0",
+                "IRMAHUB_LOG_LEVEL": "loud",
+                "IRMAHUB_PRODUCTION": "perhaps",
+            }
+        )
+    assert set(caught.value.errors) == {
+        "IRMAHUB_DATABASE_URL",
+        "IRMAHUB_REDIS_URL",
+        "IRMAHUB_GATEWAY_ADDRESS",
+        "IRMAHUB_CONSOLE_ADDRESS",
+        "IRMAHUB_GATEWAY_URL",
+        "IRMAHUB_WORKERS",
+        "IRMAHUB_LOG_LEVEL",
+        "IRMAHUB_PRODUCTION",
+    }
+
+
+@pytest.mark.parametrize(
+    ("environment", "variable"),
+    [({"IRMAHUB_WORKERS": "2"}, "IRMAHUB_WORKERS"), ({"IRMAHUB_PRODUCTION": "true"}, "IRMAHUB_GATEWAY_URL")],
+)
+def test_settings_that_do_not_go_together(environment: dict[str, str], variable: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment(environment)
+    assert set(caught.value.errors) == {variable}
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [("127.0.0.1:80", Address("127.0.0.1", 80)), ("[::1]:80", Address("::1", 80)), (":0", Address("0.0.0.0", 0))],
+)
+def test_addresses(text: str, address: Address) -> None:
+    assert Address.parse(text) == address
+    assert Address.parse(str(address)) == address
