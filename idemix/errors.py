@@ -32,7 +32,17 @@ class MalformedError(IdemixError):
 
 
 class MalformedSchemeError(MalformedError):
-    """A file of a scheme cannot be read or breaks a rule of its format."""
+    """A file of a scheme cannot be read or breaks a rule of its format.
+
+    Attributes:
+        path: the file, relative to the scheme.
+        field: the element, field or line in it, or the empty text.
+    """
+
+    def __init__(self, path: str, rule: str, *, field: str = "", departure: str | None = None) -> None:
+        super().__init__(f"{path}: {field}" if path and field else path or field, rule, departure=departure)
+        self.path = path
+        self.field = field
 
 
 class MalformedKeyError(MalformedError):

@@ -87,3 +87,28 @@ class PublicKeyId:
 
     def __str__(self) -> str:
         return f"{self.issuer}-{self.counter}"
+
+
+class RequestorSchemeId(Identifier):
+    """`pbdf-requestors`"""
+
+    __slots__ = ()
+    PARTS = 1
+
+
+class RequestorId(Identifier):
+    """`pbdf-requestors.pbdf`"""
+
+    __slots__ = ()
+    PARTS = 2
+
+
+class IssueWizardId(Identifier):
+    """`pbdf-requestors.pbdf.wizard`"""
+
+    __slots__ = ()
+    PARTS = 3
+
+    @property
+    def requestor(self) -> RequestorId:
+        return RequestorId(self.text.rpartition(".")[0])
