@@ -7,14 +7,15 @@ import ast
 import importlib
 import importlib.util
 import pkgutil
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from idemix.errors import IdemixError
 from irmahub import __version__, commands
+
+#: Errors that these packages define are refusals on purpose; any other exception is a fault and shows where it arose.
+_PACKAGES = frozenset({"idemix", "gateway", "console", "irmahub"})
 
 
 class CommandLine(click.Group):
@@ -40,11 +41,13 @@ class CommandLine(click.Group):
                 formatter.write_dl(summaries)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; what it refuses on purpose ends in one line on standard error and exit status 1."""
+        """Run the command; what it refuses on purpose ends in its message on standard error and exit status 1."""
         try:
             return super().invoke(ctx)
-        except IdemixError as error:
-            raise click.ClickException(str(error)) from error
+        except Exception as error:
+            if type(error).__module__.partition(".")[0] in _PACKAGES:
+                raise click.ClickException(str(error)) from error
+            raise
 
 
 def _module(command_name: str) -> str:
@@ -72,4 +75,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
