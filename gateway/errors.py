@@ -61,9 +61,7 @@ MALFORMED_INPUT: Final = RemoteError("MALFORMED_INPUT", 400, "Input could not be
 EXCEPTION: Final = RemoteError("EXCEPTION", 500, "Encountered unexpected problem")
 NEXT_SESSION: Final = RemoteError("NEXT_SESSION", 500, "Error starting next session")
 REVOCATION: Final = RemoteError("REVOCATION", 500, "Revocation error")
-UNKNOWN_REVOCATION_KEY: Final = RemoteError(
-    "UNKNOWN_REVOCATION_KEY", 404, "No issuance records correspond to the given revocationKey"
-)
+UNKNOWN_REVOCATION_KEY: Final = RemoteError("UNKNOWN_REVOCATION_KEY", 404, "No issuance records correspond to the given revocationKey")
 UNSUPPORTED: Final = RemoteError("UNSUPPORTED", 501, "Unsupported by this server")
 INVALID_REQUEST: Final = RemoteError("INVALID_REQUEST", 400, "Invalid HTTP request")
 PROTOCOL_VERSION: Final = RemoteError("PROTOCOL_VERSION", 400, "Protocol version negotiation failed")
@@ -90,6 +88,12 @@ class AuthenticationError(GatewayError):
 
 class TokenRefusedError(GatewayError):
     """An API token that belongs to nobody, or to a key that is not valid now."""
+
+    remote = UNAUTHORIZED
+
+
+class JwtTooOldError(GatewayError):
+    """A JWT issued too long ago, or without time of issue."""
 
     remote = UNAUTHORIZED
 

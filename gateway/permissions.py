@@ -9,7 +9,7 @@ Source: irmago `irma/server/requestorserver/conf.go` (`CanRequest`, `CanIssue`, 
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -20,37 +20,21 @@ from idemix.request.issuance import IssuanceRequest
 from idemix.request.revocation import RevocationRequest
 from idemix.request.signature import SignatureRequest
 from idemix.scheme.configuration import Configuration
+
 from idemix.scheme.identifiers import CredentialTypeId, IssuerId
 
 HOST_REFUSED: Final = "requestor not allowed to use the requested host"
 NO_ISSUING: Final = "No issuer permissions configured"
 
 
-class PermissionKind(Enum):
-    """The kinds of permission. The value is the word of the reference's messages."""
-
-    ISSUE = "issuing"
-    SIGN = "signing"
-    DISCLOSE = "disclosing"
-    REVOKE = "revoking"
-
-    @property
-    def option(self) -> str:
-        """The name of the list in the configuration."""
-        return _OPTIONS[self]
-
-    @property
-    def parts(self) -> int:
-        """How many dot-separated parts a pattern without asterisk has."""
-        return 4 if self in (PermissionKind.DISCLOSE, PermissionKind.SIGN) else 3
-
-
-_OPTIONS: Final = {
-    PermissionKind.ISSUE: "issue_perms",
-    PermissionKind.SIGN: "sign_perms",
-    PermissionKind.DISCLOSE: "disclose_perms",
-    PermissionKind.REVOKE: "revoke_perms",
+#: The kinds that hold patterns of identifiers, with the word of the reference's messages and the parts of an identifier.
+_WORDS: Final = {
+    PermissionKind.ISSUE: "issuing",
+    PermissionKind.SIGN: "signing",
+    PermissionKind.DISCLOSE: "disclosing",
+    PermissionKind.REVOKE: "revoking",
 }
+_PARTS: Final = {PermissionKind.ISSUE: 3, PermissionKind.SIGN: 4, PermissionKind.DISCLOSE: 4, PermissionKind.REVOKE: 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +62,7 @@ class Permissions:
             PermissionKind.SIGN: self.sign,
             PermissionKind.ISSUE: self.issue,
             PermissionKind.REVOKE: self.revoke,
+            PermissionKind.HOST: self.host,
         }[kind]
 
 
@@ -96,12 +81,12 @@ class Rule:
     """A pattern and where it stands.
 
     Attributes:
-        option: the list, e.g. `disclose_perms`.
+        kind: the list, e.g. `disclose_perms` in the configuration.
         pattern: the pattern; for a host without host patterns the default host itself.
         origin: the requestor's list or the global one.
     """
 
-    option: str
+    kind: PermissionKind
     pattern: str
     origin: Origin
 
@@ -111,12 +96,12 @@ class Decision:
     """The verdict on one identifier or host of a request.
 
     Attributes:
-        option: the list that was consulted, e.g. `issue_perms`.
+        kind: the list that was consulted.
         subject: the attribute type, credential type or host asked for.
         rule: the first rule that allows it, or None where none does.
     """
 
-    option: str
+    kind: PermissionKind
     subject: str
     rule: Rule | None
 
@@ -150,7 +135,6 @@ class Refused:
 
 
 Verdict = Permitted | Refused
-SessionRequest = DisclosureRequest | SignatureRequest | IssuanceRequest
 
 
 def credential_candidates(identifier: str) -> tuple[str, ...]:
@@ -188,19 +172,19 @@ class PermissionJudge:
         reasons: dict[int, str] = {}
         if isinstance(request, IssuanceRequest):
             for credential in request.credentials:
-                decision = self._decide(PermissionKind.ISSUE, str(credential.credential), credential_candidates)
+                decision = self._decide(PermissionKind.ISSUE, str(credential.credential_type), credential_candidates)
                 empty = not self._rules(PermissionKind.ISSUE)
                 reasons[len(decisions)] = NO_ISSUING if empty else f"{NO_ISSUING} for credential '{decision.subject}'"
                 decisions.append(decision)
         kind = PermissionKind.SIGN if isinstance(request, SignatureRequest) else PermissionKind.DISCLOSE
-        for attribute in _attributes(request):
-            decision = self._decide(kind, attribute, attribute_candidates)
-            reasons[len(decisions)] = attribute if self._rules(kind) else ""
+        for _, attribute in attribute_requests(request.disclose):
+            decision = self._decide(kind, str(attribute.type), attribute_candidates)
+            reasons[len(decisions)] = decision.subject if self._rules(kind) else ""
             decisions.append(decision)
         host = self._decide_host(request.host or self._default_host)
         odd = bool(request.host) and _ODD_HOST.search(request.host) is not None
         reasons[len(decisions)] = HOST_REFUSED
-        decisions.append(Decision(host.option, host.subject, None) if odd else host)
+        decisions.append(Decision(host.kind, host.subject, None) if odd else host)
         return _verdict(decisions, reasons, departure="session-host" if odd and host.rule is not None else None)
 
     def may_revoke(self, request: RevocationRequest) -> Verdict:
@@ -211,20 +195,20 @@ class PermissionJudge:
 
     def _rules(self, kind: PermissionKind) -> list[Rule]:
         return [
-            Rule(kind.option, pattern, origin)
+            Rule(kind, pattern, origin)
             for origin, permissions in ((Origin.REQUESTOR, self._permissions), (Origin.GLOBAL, self._global))
             for pattern in permissions.of(kind)
         ]
 
     def _decide(self, kind: PermissionKind, identifier: str, candidates: Callable[[str], tuple[str, ...]]) -> Decision:
         allowing = candidates(identifier)
-        return Decision(kind.option, identifier, next((rule for rule in self._rules(kind) if rule.pattern in allowing), None))
+        return Decision(kind, identifier, next((rule for rule in self._rules(kind) if rule.pattern in allowing), None))
 
     def _decide_host(self, host: str) -> Decision:
         patterns = self._permissions.host or (_escape(self._default_host),)
         matching = next((pattern for pattern in patterns if host_matches(pattern, host)), None)
-        rule = None if matching is None else Rule("host_perms", matching, Origin.REQUESTOR)
-        return Decision("host_perms", host, rule)
+        rule = None if matching is None else Rule(PermissionKind.HOST, matching, Origin.REQUESTOR)
+        return Decision(PermissionKind.HOST, host, rule)
 
 
 #: What no host[:port] holds and what makes a browser read another host out of the session URL.
@@ -237,14 +221,6 @@ def _verdict(decisions: list[Decision], reasons: dict[int, str], *, departure: s
             last = position == len(decisions) - 1
             return Refused(reasons[position], decision, tuple(decisions), departure if last else None)
     return Permitted(tuple(decisions))
-
-
-def _attributes(request: SessionRequest) -> Iterator[str]:
-    """Every attribute of every alternative, in order."""
-    for discon in request.disclose:
-        for con in discon:
-            for attribute in con:
-                yield str(attribute.type)
 
 
 # Host patterns
@@ -358,9 +334,9 @@ def validate_permissions(
         private_keys: says whether an issuer's private key is there, or None to skip that check (`skip_private_keys_check`).
     """
     problems: list[str] = []
-    for kind in PermissionKind:
+    for kind, word in _WORDS.items():
         for pattern in permissions.of(kind):
-            subject = f"{owner} {kind.value} permission '{pattern}'"
+            subject = f"{owner} {word} permission '{pattern}'"
             problems += [f"{subject}{fault}" for fault in _pattern_faults(kind, pattern, configuration, private_keys)]
     return problems
 
@@ -372,10 +348,10 @@ def _pattern_faults(kind: PermissionKind, pattern: str, configuration: Configura
     elif "*" in pattern[:-1]:
         yield " contains asterisk not at end of line"
     if parts[-1] == "*":
-        if len(parts) > kind.parts:
-            yield f" should have at most {kind.parts} parts"
-    elif len(parts) != kind.parts:
-        yield f" should have {kind.parts} parts"
+        if len(parts) > _PARTS[kind]:
+            yield f" should have at most {_PARTS[kind]} parts"
+    elif len(parts) != _PARTS[kind]:
+        yield f" should have {_PARTS[kind]} parts"
     unknown = _unknown_part(kind, parts, configuration)
     if unknown is not None:
         yield f": unknown {unknown}"
@@ -393,7 +369,7 @@ def _unknown_part(kind: PermissionKind, parts: list[str], configuration: Configu
         ("credential type", lambda text: CredentialTypeId(text) in configuration.credential_types),
         ("attribute type", lambda text: _has_attribute(configuration, text)),
     ]
-    for count, (level, is_known) in enumerate(levels[: kind.parts], start=1):
+    for count, (level, is_known) in enumerate(levels[: _PARTS[kind]], start=1):
         if len(parts) < count:
             return None
         if parts[count - 1] != "*" and not is_known(".".join(parts[:count])):

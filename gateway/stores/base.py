@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from idemix.errors import IdemixError
 from idemix.session.session import Session
+
+from idemix.errors import IdemixError
 from idemix.session.status import Status
 
 

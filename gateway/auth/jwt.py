@@ -1,0 +1,211 @@
+"""Session requests as JWTs: reading one, finding the key, checking signature and times.
+
+The checks stand in the reference's order, with its texts. There is no leeway for clocks: a message tells a requestor whose
+clock runs ahead. Only the algorithm of the key's own method is ever used with a key.
+
+Source: irmago `irma/server/requestorserver/auth.go` (`jwtApplies`, `jwtAuthenticate`, `jwtValidateClaims`); RFC 7519.
+"""
+
+import base64
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+from idemix.clock import Clock
+from idemix.errors import MalformedRequestError
+from idemix.json_text import parse_json
+from idemix.request import RequestorRequest, RevocationRequest, request_from_claims, revocation_from_claims
+
+from ..errors import AuthenticationError, JwtTooOldError, PermissionRefusedError
+from ..models import AuthMethod
+from ..requestors.directory import DirectoryKey, DirectoryRequestor, RequestorDirectory
+from .base import TEXT_TYPE, Authenticated, Purpose, SignedBody
+
+_BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]*")
+_INTEGER_CLAIMS: Final = ("iat", "exp", "nbf")
+_TEXT_CLAIMS: Final = ("iss", "sub", "aud", "jti")
+REVOCATION_SUBJECT: Final = "revocation_request"
+
+
+class _UndecodableError(Exception):
+    """The body is no JWT; the method does not apply."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompactJwt:
+    """A JWT taken apart, its signature not yet checked.
+
+    Attributes:
+        header, claims: the decoded objects.
+        signed_text: the bytes under the signature.
+        signature_text: the signature as it was sent.
+    """
+
+    header: Mapping[str, Any]
+    claims: Mapping[str, Any]
+    signed_text: bytes
+    signature_text: str
+
+    @classmethod
+    def parse(cls, body: bytes) -> "CompactJwt":
+        """Take a token apart.
+
+        Raises:
+            _UndecodableError: it is none, or a registered claim has a type that the reference cannot read.
+        """
+        try:
+            text = body.decode("ascii")
+        except UnicodeDecodeError as error:
+            raise _UndecodableError from error
+        parts = text.split(".")
+        if len(parts) != 3:
+            raise _UndecodableError
+        header, claims = (_decode_object(part) for part in parts[:2])
+        for names, kinds in ((_INTEGER_CLAIMS, int), (_TEXT_CLAIMS, str)):
+            for name in names:
+                value = claims.get(name)
+                if value is not None and (isinstance(value, bool) or not isinstance(value, kinds)):
+                    raise _UndecodableError
+        return cls(header, claims, f"{parts[0]}.{parts[1]}".encode(), parts[2])
+
+    def signature(self) -> bytes:
+        """The signature's bytes.
+
+        Raises:
+            MalformedRequestError: a line end stands after the token or inside the signature.
+            AuthenticationError: it is not base64.
+        """
+        text = self.signature_text
+        if "\n" in text or "\r" in text:
+            raise MalformedRequestError("body", "a line end stands after or inside the JWT", departure="jwt-line-end")
+        if _BASE64URL.fullmatch(text) is None or len(text) % 4 == 1:
+            raise AuthenticationError("illegal base64 data in the signature of the JWT")
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+    def requestor_name(self) -> str:
+        """`kid` of the header if it is there, else the claim `iss`.
+
+        Raises:
+            AuthenticationError: it is no text.
+        """
+        name = self.header["kid"] if "kid" in self.header else self.claims.get("iss") or ""
+        if not isinstance(name, str):
+            raise AuthenticationError("requestor name was not a string")
+        return name
+
+    def time(self, claim: str) -> int:
+        """A claim's Unix time; 0 where it is absent."""
+        value = self.claims.get(claim)
+        return value if isinstance(value, int) else 0
+
+
+def _decode_object(part: str) -> Mapping[str, Any]:
+    if _BASE64URL.fullmatch(part) is None or len(part) % 4 == 1:
+        raise _UndecodableError
+    try:
+        value = parse_json(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)), "JWT", MalformedRequestError)
+    except MalformedRequestError as error:
+        if error.departure is not None:
+            raise
+        raise _UndecodableError from error
+    if not isinstance(value, dict):
+        raise _UndecodableError
+    return value
+
+
+class JwtAuthenticator(ABC):
+    """Applies to text with no Authorization header that is a JWT of the method's algorithm.
+
+    Args:
+        clock: what times are compared with.
+        max_request_age: seconds that a JWT may be old.
+    """
+
+    METHOD: ClassVar[AuthMethod]
+    ALGORITHM: ClassVar[str]
+    #: The reference's text for a signature that does not hold.
+    REFUSAL: ClassVar[str]
+
+    def __init__(self, clock: Clock, max_request_age: Callable[[], int]) -> None:
+        self._clock = clock
+        self._max_request_age = max_request_age
+
+    @abstractmethod
+    def holds(self, key: DirectoryKey, signed_text: bytes, signature: bytes) -> bool:
+        """Whether the signature was made with this key."""
+
+    def authenticate(self, signed: SignedBody, directory: RequestorDirectory) -> Authenticated | None:
+        if signed.authorization or not signed.has_media_type(TEXT_TYPE):
+            return None
+        try:
+            token = CompactJwt.parse(signed.body)
+        except _UndecodableError:
+            return None
+        if token.header.get("alg") != self.ALGORITHM:
+            return None
+        requestor, key = self._check_signature(token, directory)
+        _check_header(token)
+        self._check_times(token)
+        return Authenticated(requestor, key, _read_claims(token, requestor, signed.purpose))
+
+    def _check_signature(self, token: CompactJwt, directory: RequestorDirectory) -> tuple[DirectoryRequestor, DirectoryKey]:
+        name = token.requestor_name()
+        requestor = directory.requestors.get(name)
+        keys = () if requestor is None else requestor.valid_keys(self.METHOD, self._clock())
+        if requestor is None or not keys:
+            raise AuthenticationError(f"Unknown requestor: {name}")
+        signature = token.signature()
+        for key in keys:
+            if self.holds(key, token.signed_text, signature):
+                return requestor, key
+        raise AuthenticationError(self.REFUSAL)
+
+    def _check_times(self, token: CompactJwt) -> None:
+        now = self._clock()
+        seconds = int(now.timestamp())
+        expires, issued, not_before = token.time("exp"), token.time("iat"), token.time("nbf")
+        if expires and expires <= seconds:
+            raise AuthenticationError(f"token is expired by {_duration(seconds - expires)}")
+        if issued > seconds:
+            raise AuthenticationError("token used before issued")
+        if not_before > seconds:
+            raise AuthenticationError("token is not valid yet")
+        if issued + self._max_request_age() < seconds:
+            raise JwtTooOldError("jwt too old")
+
+
+def _check_header(token: CompactJwt) -> None:
+    """Refuse header parameters that would change what the token means."""
+    kind = token.header.get("typ")
+    if kind is not None and not (isinstance(kind, str) and kind.upper() == "JWT"):
+        raise MalformedRequestError("JWT header typ", "must be JWT", departure="jwt-header")
+    for parameter in ("crit", "b64"):
+        if parameter in token.header:
+            raise MalformedRequestError(f"JWT header {parameter}", "is not supported", departure="jwt-header")
+
+
+def _read_claims(token: CompactJwt, requestor: DirectoryRequestor, purpose: Purpose) -> RequestorRequest | RevocationRequest:
+    if purpose is Purpose.SESSION:
+        try:
+            return request_from_claims(token.claims)
+        except MalformedRequestError as error:
+            if error.where == "sub":
+                raise
+            raise AuthenticationError(f"Invalid JWT body: {error}", departure=error.departure) from error
+    request = revocation_from_claims(token.claims)
+    if token.claims.get("sub") != REVOCATION_SUBJECT:
+        raise MalformedRequestError("sub", f"must be {REVOCATION_SUBJECT}", departure="revocation-subject")
+    if token.claims.get("iss") != requestor.name:
+        raise PermissionRefusedError("iss is not the requestor that signed", departure="revocation-issuer")
+    return request
+
+
+def _duration(seconds: int) -> str:
+    """Write a duration as Go does: `10s`, `2m0s`, `1h0m5s`."""
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h{minutes}m{rest}s"
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"

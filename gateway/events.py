@@ -1,0 +1,151 @@
+"""Live status events: from the store's changes to streams of server-sent events.
+
+One `EventHub` per process listens to the store and hands each change to the streams of that session. A stream costs a few
+hundred bytes and no thread: the server attaches a callable to it and is called when there is something to send. Under a
+server or test client that iterates, it is an ordinary iterable of bytes.
+
+Source: irmago `irma/server/irmaserver/helpers.go` (`eventServer`, `serverSentEventsHandler`).
+"""
+
+import json
+import queue
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from idemix.session.status import Status
+
+from .stores.base import SessionStore, StatusChange
+
+#: The first message; it has no data, so browsers' EventSource ignores it while the app's client waits for it.
+OPEN_MESSAGE: Final = b"event: open\n\n"
+
+#: The headers of a stream, besides its media type.
+STREAM_HEADERS: Final = {
+    "Cache-Control": "no-cache",
+    "X-Accel-Buffering": "no",
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, OPTIONS",
+    "Access-Control-Allow-Headers": "Keep-Alive,X-Requested-With,Cache-Control,Content-Type,Last-Event-ID",
+}
+
+Deliver = Callable[[bytes | None], None]
+
+
+def status_data(change: StatusChange) -> Any:
+    """What the requestor and the app are told: the status."""
+    return change.status.value
+
+
+def frontend_data(change: StatusChange) -> Any:
+    """What the frontend is told: the status, and the next session of a chain."""
+    return frontend_status(change.status, change.next_session)
+
+
+def frontend_status(status: Status, next_session: dict[str, str] | None) -> dict[str, Any]:
+    """The frontend's status object."""
+    return {"status": status.value} | ({"nextSession": next_session} if next_session else {})
+
+
+def encode_event(data: Any) -> bytes:
+    """One message with data."""
+    return b"data: " + json.dumps(data, separators=(",", ":")).encode() + b"\n\n"
+
+
+class EventStream:
+    """The status changes of one session as server-sent events, for one listener.
+
+    The stream opens with `OPEN_MESSAGE` and ends after a finished status. Changes that happen before anyone attached or
+    iterates are kept, so none is lost between the request and the first write.
+    """
+
+    def __init__(self, hub: "EventHub", client_token: str, render: Callable[[StatusChange], Any]) -> None:
+        self._hub = hub
+        self._client_token = client_token
+        self._render = render
+        self._lock = threading.Lock()
+        self._waiting: list[bytes | None] = [OPEN_MESSAGE]
+        self._deliver: Deliver | None = None
+        self._is_ended = False
+
+    def attach(self, deliver: Deliver) -> None:
+        """Have `deliver` called with each message, and with None at the end; from any thread, never twice at once."""
+        with self._lock:
+            for message in self._waiting:
+                deliver(message)
+            self._waiting.clear()
+            self._deliver = deliver
+
+    def close(self) -> None:
+        """Stop listening. May be called more than once."""
+        self._hub.remove(self._client_token, self)
+
+    def receive(self, change: StatusChange) -> None:
+        """Take a change of the session; called by the hub."""
+        with self._lock:
+            if self._is_ended:
+                return
+            self._emit(encode_event(self._render(change)))
+            if change.status.is_finished:
+                self._is_ended = True
+                self._emit(None)
+        if self._is_ended:
+            self.close()
+
+    def _emit(self, message: bytes | None) -> None:
+        if self._deliver is None:
+            self._waiting.append(message)
+        else:
+            self._deliver(message)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Iterate over the messages, waiting for each; one thread per stream, for servers that know nothing better."""
+        messages: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self.attach(messages.put)
+        try:
+            while (message := messages.get()) is not None:
+                yield message
+        finally:
+            self.close()
+
+
+class EventHub:
+    """Hands the store's changes to the streams of this process."""
+
+    def __init__(self, store: SessionStore) -> None:
+        self._lock = threading.Lock()
+        self._streams: defaultdict[str, set[EventStream]] = defaultdict(set)
+        self._unsubscribe = store.subscribe(self._receive)
+
+    def open(self, client_token: str, render: Callable[[StatusChange], Any]) -> EventStream:
+        """Start listening to a session."""
+        stream = EventStream(self, client_token, render)
+        with self._lock:
+            self._streams[client_token].add(stream)
+        return stream
+
+    def remove(self, client_token: str, stream: EventStream) -> None:
+        """Stop listening; called by the stream."""
+        with self._lock:
+            streams = self._streams.get(client_token)
+            if streams is not None:
+                streams.discard(stream)
+                if not streams:
+                    del self._streams[client_token]
+
+    @property
+    def listeners(self) -> int:
+        """How many streams are open."""
+        with self._lock:
+            return sum(len(streams) for streams in self._streams.values())
+
+    def close(self) -> None:
+        """Stop listening to the store."""
+        self._unsubscribe()
+
+    def _receive(self, change: StatusChange) -> None:
+        with self._lock:
+            streams = tuple(self._streams.get(change.client_token, ()))
+        for stream in streams:
+            stream.receive(change)

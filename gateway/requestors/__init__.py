@@ -1,0 +1,1 @@
+"""Requestors: who may start sessions, with which keys, and what each may ask."""

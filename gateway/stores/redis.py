@@ -1,0 +1,182 @@
+"""Sessions in Redis, shared by any number of processes.
+
+Keys, each with the prefix of the configuration: `token:<requestor token>` holds the client token, `session:<client token>`
+a hash of revision and session, `deadlines` a sorted set of client tokens by the end of their life time, and the channel
+`status` carries changes. A session's two keys expire together.
+
+Source of the key names: irmago `irma/server/irmaserver/sessions.go`.
+"""
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Final
+
+import redis
+
+from idemix.clock import Clock
+from idemix.session.session import Session
+from idemix.session.status import Status
+
+from .base import Listener, StatusChange, StoreConflictError, StoreError, UnknownSessionError
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between attempts to listen again after the connection was lost.
+_RETRY_SECONDS: Final = 0.5
+_POLL_SECONDS: Final = 0.5
+
+#: KEYS: session, token, deadlines. ARGV: client token, session JSON, revision, deadline, milliseconds to live.
+_ADD: Final = """
+if redis.call('EXISTS', KEYS[1]) == 1 or redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+redis.call('HSET', KEYS[1], 'revision', ARGV[3], 'session', ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[5])
+redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[5])
+redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])
+return 1
+"""
+
+#: As above, and ARGV[6]: the revision that must still be there. An empty deadline takes the session off the list.
+_UPDATE: Final = """
+if redis.call('HGET', KEYS[1], 'revision') ~= ARGV[6] then return 0 end
+redis.call('HSET', KEYS[1], 'revision', ARGV[3], 'session', ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[5])
+redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[5])
+if ARGV[4] == '' then redis.call('ZREM', KEYS[3], ARGV[1]) else redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1]) end
+return 1
+"""
+
+
+class RedisStore:
+    """A `SessionStore` over a Redis client.
+
+    Args:
+        client: the connection pool; it decodes no responses.
+        clock: the clock that times to live are counted from.
+        prefix: goes before every key and the channel, for servers whose access lists ask it.
+    """
+
+    def __init__(self, client: "redis.Redis[bytes] | redis.Redis", clock: Clock, prefix: str = "") -> None:
+        self._client = client
+        self._clock = clock
+        self._prefix = prefix
+        self._add = client.register_script(_ADD)
+        self._update = client.register_script(_UPDATE)
+        self._lock = threading.Lock()
+        self._listeners: list[Listener] = []
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def add(self, session: Session, *, deadline: datetime, expires_at: datetime) -> None:
+        with _reported():
+            added = self._add(keys=self._keys(session), args=self._arguments(session, deadline, expires_at))
+        if not added:
+            raise StoreError("a token of the session is in use")
+
+    def get_by_client_token(self, token: str) -> Session:
+        with _reported():
+            content = self._client.hget(f"{self._prefix}session:{token}", "session")
+        if content is None:
+            raise UnknownSessionError("unknown session")
+        return Session.from_json(json.loads(content))
+
+    def get_by_requestor_token(self, token: str) -> Session:
+        with _reported():
+            client_token = self._client.get(f"{self._prefix}token:{token}")
+        if client_token is None:
+            raise UnknownSessionError("unknown session")
+        return self.get_by_client_token(client_token.decode())
+
+    def update(self, session: Session, expected_revision: int, *, deadline: datetime | None, expires_at: datetime) -> None:
+        arguments = [*self._arguments(session, deadline, expires_at), expected_revision]
+        with _reported():
+            updated = self._update(keys=self._keys(session), args=arguments)
+        if not updated:
+            raise StoreConflictError("the session was changed meanwhile, or is gone")
+
+    def overdue(self, now: datetime, limit: int) -> list[str]:
+        deadlines = f"{self._prefix}deadlines"
+        with _reported():
+            tokens = [token.decode() for token in self._client.zrangebyscore(deadlines, "-inf", now.timestamp(), start=0, num=limit)]
+            known = [bool(self._client.exists(f"{self._prefix}session:{token}")) for token in tokens]
+            gone = [token for token, is_known in zip(tokens, known, strict=True) if not is_known]
+            if gone:
+                self._client.zrem(deadlines, *gone)
+        return [token for token, is_known in zip(tokens, known, strict=True) if is_known]
+
+    def publish(self, change: StatusChange) -> None:
+        message = {"token": change.client_token, "status": change.status.value, "next": change.next_session}
+        with _reported():
+            self._client.publish(f"{self._prefix}status", json.dumps(message))
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        with self._lock:
+            self._listeners.append(listener)
+            if self._thread is None:
+                subscribed = threading.Event()
+                self._thread = threading.Thread(target=self._listen, args=(subscribed,), name="redis-status", daemon=True)
+                self._thread.start()
+                subscribed.wait(timeout=5)
+        return lambda: self._listeners.remove(listener)
+
+    def is_healthy(self) -> bool:
+        try:
+            return bool(self._client.ping())
+        except redis.RedisError:
+            return False
+
+    def close(self) -> None:
+        self._stopped.set()
+        if self._thread is not None:
+            self._thread.join()
+        self._client.close()
+
+    def _keys(self, session: Session) -> list[str]:
+        prefix = self._prefix
+        return [f"{prefix}session:{session.client_token}", f"{prefix}token:{session.requestor_token}", f"{prefix}deadlines"]
+
+    def _arguments(self, session: Session, deadline: datetime | None, expires_at: datetime) -> list[Any]:
+        milliseconds = int((expires_at - self._clock()).total_seconds() * 1000)
+        if milliseconds <= 0:
+            raise StoreConflictError("the session has expired")
+        return [
+            session.client_token,
+            json.dumps(session.to_json()),
+            session.revision,
+            "" if deadline is None else deadline.timestamp(),
+            milliseconds,
+        ]
+
+    def _listen(self, subscribed: threading.Event) -> None:
+        """Pass on what is published until the store is closed; a lost connection is taken up again."""
+        while not self._stopped.is_set():
+            try:
+                with self._client.pubsub(ignore_subscribe_messages=False) as channel:
+                    channel.subscribe(f"{self._prefix}status")
+                    while not self._stopped.is_set():
+                        message = channel.get_message(timeout=_POLL_SECONDS)
+                        if message is not None and message["type"] == "subscribe":
+                            subscribed.set()
+                        elif message is not None and message["type"] == "message":
+                            self._pass_on(message["data"])
+            except redis.RedisError:
+                logger.warning("status changes cannot be received from Redis; trying again", exc_info=True)
+                self._stopped.wait(_RETRY_SECONDS)
+
+    def _pass_on(self, data: bytes) -> None:
+        content = json.loads(data)
+        change = StatusChange(content["token"], Status(content["status"]), content["next"])
+        for listener in tuple(self._listeners):
+            listener(change)
+
+
+@contextmanager
+def _reported() -> Iterator[None]:
+    """Turn the client's errors into the store's."""
+    try:
+        yield
+    except redis.RedisError as error:
+        raise StoreError("the session store cannot be reached") from error
