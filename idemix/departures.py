@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from .errors import IdemixError, InvalidProofError, MalformedProofError
+from .errors import IdemixError, InvalidProofError, MalformedError, MalformedProofError, MalformedRequestError, NotPermittedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,16 @@ class Departure:
 _RULES: Final = (
     Departure("overlapping-indices", MalformedProofError, "An attribute is either disclosed or hidden: an index in both maps is refused."),
     Departure("response-size", InvalidProofError, "Every response has an upper bound that honest provers keep."),
+    Departure("content-type", MalformedRequestError, "A media type is compared whole, apart from its parameters."),
+    Departure("content-encoding", MalformedRequestError, "A body is taken as it is: a Content-Encoding other than identity is refused."),
+    Departure("jwt-line-end", MalformedRequestError, "A JWT ends with its signature; a line end belongs to no part of it."),
+    Departure("jwt-header", MalformedRequestError, "The typ of a JWT is JWT or absent, and its header has no parameter that changes its meaning."),
+    Departure("revocation-subject", MalformedRequestError, "A revocation JWT says in sub that it is one."),
+    Departure("revocation-issuer", NotPermittedError, "A revocation JWT names in iss the requestor whose key signed it."),
+    Departure("session-host", NotPermittedError, "A host is a name or an address, with or without port: no user, query, fragment or blank."),
+    Departure("host-pattern", MalformedError, "A host pattern that can never match is a fault of the configuration."),
+    Departure("requestor-name", MalformedError, "A requestor has a name."),
+    Departure("shared-token", MalformedError, "A token belongs to one requestor."),
 )
 
 DEPARTURES: Final[Mapping[str, Departure]] = {rule.rule: rule for rule in _RULES}
