@@ -13,5 +13,5 @@ def shared(*parts: str) -> Path:
     """The path of a shared file or folder, e.g. `shared("vectors", "cl.json")`; skips the test where it is absent."""
     path = SHARED.joinpath(*parts)
     if not path.exists():
-        pytest.skip(f"{'/'.join(parts)} is absent: set IRMAHUB_SHARED to the folder that holds vectors and schemes", allow_module_level=True)
+        pytest.skip(f"{'/'.join(parts)} is absent: set IRMAHUB_SHARED to the folder of vectors and schemes", allow_module_level=True)
     return path

@@ -1,0 +1,14 @@
+"""What holds for every test."""
+
+import pytest
+
+from tests.features import DOCUMENT, marked_clauses, read_features
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Demand that each clause a test is marked with stands in docs/features.md."""
+    clauses = read_features(DOCUMENT.read_text()).clauses
+    for item in items:
+        for clause in marked_clauses(item):
+            if clause not in clauses:
+                raise pytest.UsageError(f"{item.nodeid}: docs/features.md has no clause {clause}")
