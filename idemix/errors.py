@@ -57,6 +57,10 @@ class MalformedProofError(MalformedError):
     """A proof, commitment or issuance message cannot be read or has not the structure of one."""
 
 
+class MalformedAttributeError(MalformedError):
+    """A value cannot be an attribute, or an integer cannot be one that was."""
+
+
 class VerificationError(IdemixError):
     """Something was read but does not hold."""
 

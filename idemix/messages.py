@@ -1,0 +1,170 @@
+"""What an app sends as its answer: a disclosure, or a message signed with attributes.
+
+Source: irmago `irma/messages.go` (Disclosure), `irma/irma_signature.go` (SignedMessage).
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Final, Self, TypeAlias
+
+from gmpy2 import mpz
+
+from .challenge import signature_nonce
+from .errors import MalformedProofError, MalformedRequestError
+from .integers import decode_integer, encode_integer
+from .json_text import parse_json
+from .proofs import ProofList
+from .request.reading import Fields, as_integer, as_list
+
+_INDEX_FIELDS: Final = frozenset({"cred", "attr"})
+_DISCLOSURE_FIELDS: Final = frozenset({"proofs", "indices"})
+_SIGNED_MESSAGE_FIELDS: Final = frozenset({"@context", "signature", "indices", "nonce", "context", "message", "timestamp"})
+
+
+@dataclass(frozen=True, slots=True)
+class DisclosedIndex:
+    """Says where a disclosed attribute is.
+
+    Attributes:
+        credential: position of the proof in the list.
+        attribute: index among the bases of the key: 1 the metadata, 2 the first attribute of the credential type.
+    """
+
+    credential: int
+    attribute: int
+
+    def to_json(self) -> dict[str, object]:
+        return {"cred": self.credential, "attr": self.attribute}
+
+
+#: One list of indices per disjunction of the request, in its order.
+Indices: TypeAlias = tuple[tuple[DisclosedIndex, ...], ...]
+
+
+def indices_from_json(value: object, where: str = "indices") -> Indices:
+    """Read the lists of indices.
+
+    Raises:
+        MalformedProofError: they are malformed.
+    """
+    try:
+        return tuple(
+            tuple(_read_index(item, f"{where}[{i}][{j}]") for j, item in enumerate(as_list(entry, f"{where}[{i}]")))
+            for i, entry in enumerate(as_list(value, where))
+        )
+    except MalformedRequestError as error:
+        raise MalformedProofError(error.where, error.rule, departure=error.departure) from error
+
+
+def _read_index(value: object, where: str) -> DisclosedIndex:
+    if value is None:
+        raise MalformedProofError(where, "expected an index, found null")
+    fields = Fields.read(value, where, _INDEX_FIELDS)
+    return DisclosedIndex(as_integer(fields.get("cred"), fields.path("cred")), as_integer(fields.get("attr"), fields.path("attr")))
+
+
+def indices_to_json(indices: Indices) -> list[list[dict[str, object]]]:
+    return [[index.to_json() for index in entry] for entry in indices]
+
+
+def _read_fields(value: object, names: frozenset[str]) -> Fields:
+    try:
+        return Fields.read(value, "", names)
+    except MalformedRequestError as error:
+        raise MalformedProofError(error.where, error.rule, departure=error.departure) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """Proofs, and which of their attributes answer which disjunction."""
+
+    proofs: ProofList
+    indices: Indices
+
+    @classmethod
+    def from_json(cls, value: object) -> Self:
+        """Read `{"proofs": [...], "indices": [[...]]}` from decoded JSON.
+
+        Raises:
+            MalformedProofError: it is malformed.
+        """
+        fields = _read_fields(value, _DISCLOSURE_FIELDS)
+        return cls(ProofList.from_json(fields.get("proofs") or [], "proofs"), indices_from_json(fields.get("indices")))
+
+    def to_json(self) -> dict[str, object]:
+        return {"proofs": self.proofs.to_json(), "indices": indices_to_json(self.indices)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedMessage:
+    """A message signed with attributes.
+
+    Attributes:
+        signature: the proofs.
+        indices: see `Disclosure`.
+        nonce, context: those of the request; the proofs are over a nonce derived from this one and the message.
+        message: the text that is signed.
+        timestamp: the time stamp as it was sent, or None.
+        ld_context: `@context`; empty in the older form.
+    """
+
+    LD_CONTEXT: ClassVar[str] = "https://irma.app/ld/signature/v2"
+
+    signature: ProofList
+    indices: Indices
+    nonce: mpz
+    context: mpz
+    message: str
+    timestamp: object = None
+    ld_context: str = LD_CONTEXT
+
+    @classmethod
+    def parse(cls, body: bytes | str) -> Self:
+        """Read a signed message from JSON text.
+
+        Raises:
+            MalformedProofError: it is malformed.
+        """
+        return cls.from_json(parse_json(body, "signed message"))
+
+    @classmethod
+    def from_json(cls, value: object) -> Self:
+        """Read a signed message from decoded JSON.
+
+        Raises:
+            MalformedProofError: it is malformed; a missing nonce or context is.
+        """
+        fields = _read_fields(value, _SIGNED_MESSAGE_FIELDS)
+        try:
+            ld_context, message = fields.text("@context"), fields.text("message")
+        except MalformedRequestError as error:
+            raise MalformedProofError(error.where, error.rule) from error
+        return cls(
+            signature=ProofList.from_json(fields.get("signature") or [], "signature"),
+            indices=indices_from_json(fields.get("indices")),
+            nonce=decode_integer(fields.get("nonce"), "nonce"),
+            context=decode_integer(fields.get("context"), "context"),
+            message=message,
+            timestamp=fields.get("timestamp"),
+            ld_context=ld_context,
+        )
+
+    def to_json(self) -> dict[str, object]:
+        """Write the message as the reference does."""
+        result: dict[str, object] = {"@context": self.ld_context} if self.ld_context else {}
+        return {
+            **result,
+            "signature": self.signature.to_json(),
+            "indices": indices_to_json(self.indices),
+            "nonce": encode_integer(self.nonce),
+            "context": encode_integer(self.context),
+            "message": self.message,
+            "timestamp": self.timestamp,
+        }
+
+    def proof_nonce(self) -> mpz:
+        """The nonce of the proofs, derived from nonce and message."""
+        return signature_nonce(self.nonce, self.message)
+
+    @property
+    def disclosure(self) -> Disclosure:
+        return Disclosure(self.signature, self.indices)

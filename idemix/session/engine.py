@@ -1,0 +1,632 @@
+"""The session engine: what happens to a session when a message comes in.
+
+Every method takes a session and the message and returns the next session, mostly with a reply; nothing is read or
+written elsewhere. A refusal is a `SessionError` and leaves the session as it was, unless the error carries the session
+to store (`SessionFailedError`, `NextSessionError`). A method that changes nothing returns the very session it was given.
+
+Source: irmago `irma/server/irmaserver/handle.go`, `helpers.go`, `api.go`.
+"""
+
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, Final
+
+from gmpy2 import mpz
+
+from ..clock import Clock
+from ..errors import IdemixError, MalformedError, MalformedRequestError, SessionError, UnknownPublicKeyError
+from ..issuance.messages import IssueCommitmentMessage, IssueSignatureMessage
+from ..json_text import parse_json
+from ..messages import Disclosure, SignedMessage
+from ..protocol_version import ProtocolVersion
+from ..request.base import SessionRequest
+from ..request.condiscon import AttributeRequest, ConDisCon
+from ..request.disclosure import DisclosureRequest
+from ..request.issuance import IssuanceRequest
+from ..request.reading import Fields
+from ..request.requestor import RequestorRequest
+from ..request.signature import SignatureRequest
+from ..request.validation import check_request
+from ..scheme.configuration import Configuration
+from ..verification import DisclosedAttribute, ProofStatus, Verified, verify_disclosure, verify_signed_message
+from .errors import (
+    AttributesExpiredError,
+    HostMismatchError,
+    InvalidProofsError,
+    IssuanceFailedError,
+    MalformedInputError,
+    NextSessionError,
+    PairingRequiredError,
+    RevocationStateError,
+    SessionFailedError,
+    SessionUnauthorizedError,
+    UnexpectedRequestError,
+    UnknownKeyError,
+    VerificationFailedError,
+    WrongEndpointError,
+)
+from .events import Cancelled, ClientConnected, Event, Failed, PairingCompleted, PairingStarted, ResponseProcessed, TimedOut
+from .issuing import Commitments, IssuerKeys, prepare_issuance, sign_credentials, verify_commitments
+from .randomness import Randomness
+from .result import SessionPointer, SessionResult
+from .session import ClientAuth, ClientToken, FrontendAuth, RememberedExchange, RequestorToken, Session, SessionOptions
+from .status import Action, PairingMethod, Status
+from .transitions import next_status
+from .version import FRONTEND_MAX_VERSION, FRONTEND_MIN_VERSION, negotiate
+
+_OPTIONS_CONTEXT: Final = "https://irma.app/ld/options/v1"
+_OPTIONS_REQUEST_CONTEXT: Final = "https://irma.app/ld/request/frontendoptions/v1"
+_CLIENT_REQUEST_CONTEXT: Final = "https://irma.app/ld/request/client/v1"
+#: How long an app that lost an answer may ask again; its HTTP client gives up before.
+RETRY_WINDOW: Final = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """What the server's configuration says about sessions.
+
+    Attributes:
+        url: the address of the app protocol, with a slash at its end, e.g. `https://example.com/irma/`.
+        production: whether `devMode` stays off.
+        max_session_lifetime: how long an unfinished session lives after the last step of the app.
+        session_result_lifetime: how long a finished session is kept.
+        augment_client_return_url: whether requestors may have their token appended to the return URL.
+    """
+
+    url: str
+    production: bool = False
+    max_session_lifetime: timedelta = timedelta(minutes=15)
+    session_result_lifetime: timedelta = timedelta(minutes=5)
+    augment_client_return_url: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPackage:
+    """What the requestor gets when a session starts."""
+
+    pointer: SessionPointer
+    token: RequestorToken
+    frontend_auth: FrontendAuth
+    pairing_hint: bool
+
+    def to_json(self) -> dict[str, object]:
+        frontend: dict[str, object] = {"authorization": self.frontend_auth}
+        if self.pairing_hint:
+            frontend["pairingHint"] = True
+        frontend |= {"minProtocolVersion": str(FRONTEND_MIN_VERSION), "maxProtocolVersion": str(FRONTEND_MAX_VERSION)}
+        return {"sessionPtr": self.pointer.to_json(), "token": self.token, "frontendRequest": frontend}
+
+
+def options_to_json(options: SessionOptions) -> dict[str, object]:
+    """Write the options as frontend and app get them."""
+    result: dict[str, object] = {"@context": _OPTIONS_CONTEXT, "pairingMethod": options.pairing_method.value}
+    if options.pairing_code:
+        result["pairingCode"] = options.pairing_code
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSessionRequest:
+    """The first answer to the app.
+
+    Attributes:
+        version: the chosen protocol version.
+        options: pairing method and code.
+        request: the session request as the app sees it; None while pairing is under way.
+    """
+
+    version: ProtocolVersion
+    options: SessionOptions
+    request: SessionRequest | None
+
+    def to_json(self) -> dict[str, object]:
+        result: dict[str, object] = {
+            "@context": _CLIENT_REQUEST_CONTEXT,
+            "protocolVersion": str(self.version),
+            "options": options_to_json(self.options),
+        }
+        if self.request is not None:
+            result["request"] = self.request.to_json()
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class ServerResponse:
+    """The answer to the app's proofs or commitments."""
+
+    proof_status: ProofStatus
+    signatures: tuple[IssueSignatureMessage, ...] = ()
+    next_session: SessionPointer | None = None
+
+    def to_json(self) -> dict[str, object]:
+        result: dict[str, object] = {"proofStatus": self.proof_status.value}
+        if self.signatures:
+            result["sigs"] = [signature.to_json() for signature in self.signatures]
+        if self.next_session is not None:
+            result["nextSession"] = self.next_session.to_json()
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class NextSessionNeeded:
+    """The proofs hold and the chain goes on: POST the result to `url`, then call `SessionEngine.start_next`.
+
+    Attributes:
+        url: where the next session request is fetched.
+        result: what is posted there; its status is CONNECTED.
+        response: what the app gets, once the next session is known.
+    """
+
+    url: str
+    result: SessionResult
+    response: ServerResponse
+
+
+@dataclass(frozen=True, slots=True)
+class ChainContinued:
+    """The end of a session that has a next one.
+
+    Attributes:
+        response: the answer to the app, with the QR of the next session if there is one.
+        next_session: the new session, to be stored as well; None where the chain ends.
+    """
+
+    response: ServerResponse
+    next_session: Session | None
+
+
+class SessionEngine:
+    """Turns messages into sessions and replies.
+
+    Args:
+        configuration: the loaded schemes.
+        issuer_keys: the keys to issue with.
+        settings: see `EngineSettings`.
+        clock: tells the time.
+        randomness: makes tokens, codes and nonces, and the randomness of signatures.
+        describe_error: gives the remote error, as JSON, that a failed session shows in its result.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        issuer_keys: IssuerKeys,
+        settings: EngineSettings,
+        clock: Clock,
+        randomness: Randomness,
+        describe_error: Callable[[SessionError], Mapping[str, object]],
+    ) -> None:
+        self._configuration = configuration
+        self._issuer_keys = issuer_keys
+        self._settings = settings
+        self._clock = clock
+        self._randomness = randomness
+        self._describe_error = describe_error
+
+    # Starting
+
+    def start(
+        self,
+        request: RequestorRequest,
+        *,
+        requestor: str = "",
+        frontend_auth: FrontendAuth | None = None,
+        implicit_disclosure: ConDisCon = (),
+    ) -> tuple[Session, SessionPackage]:
+        """Start a session. The request itself is not changed, so that a configured one can be started again and again.
+
+        Args:
+            request: what the requestor asks; permission to ask it is the caller's matter.
+            requestor: the requestor's name; "" for static sessions and servers without authentication.
+            frontend_auth: the frontend's secret, where it is kept in a chain; a new one is made where it is None.
+            implicit_disclosure: what earlier sessions of the chain disclosed.
+
+        Raises:
+            MalformedRequestError: the request breaks a rule; `str()` is the reason for the requestor.
+            UnknownIdentifierError: it names something that no scheme knows.
+        """
+        now = self._clock()
+        if request.next_session_url == "":
+            raise MalformedRequestError("nextSession.url", "nextSession provided with empty URL", departure="next-session-url")
+        check_request(request.request, self._configuration, may_augment_url=self._settings.augment_client_return_url)
+        inner = request.request
+        if isinstance(inner, IssuanceRequest):
+            inner = prepare_issuance(inner, self._configuration, self._issuer_keys, now)
+        token = RequestorToken(self._randomness.requestor_token())
+        client_token = ClientToken(self._randomness.client_token())
+        if inner.augment_return_url:
+            separator = "&" if "?" in inner.client_return_url else "?"
+            inner = replace(inner, client_return_url=f"{inner.client_return_url}{separator}token={token}")
+        inner = replace(inner, context=mpz(1), nonce=self._randomness.nonce(), dev_mode=not self._settings.production)
+        session = Session(
+            requestor_token=token,
+            client_token=client_token,
+            frontend_auth=frontend_auth or FrontendAuth(self._randomness.frontend_authorization()),
+            request=replace(request, request=inner),
+            last_active=now,
+            requestor=requestor,
+            implicit_disclosure=implicit_disclosure,
+        )
+        return session, SessionPackage(self.pointer(session), token, session.frontend_auth, pairing_hint(request))
+
+    def pointer(self, session: Session) -> SessionPointer:
+        """The QR contents of a session; the host is the one that the request names, if it does."""
+        url = f"{self._settings.url}session/{session.client_token}"
+        if session.host:
+            scheme, _, rest = url.partition("://")
+            url = f"{scheme}://{session.host}/{rest.partition('/')[2]}"
+        return SessionPointer(url, session.action)
+
+    # The app
+
+    def connect(
+        self, session: Session, *, min_version: str | None, max_version: str | None, authorization: str
+    ) -> tuple[Session, ClientSessionRequest]:
+        """The app fetches the session for the first time.
+
+        Args:
+            session: the session.
+            min_version: the header X-IRMA-MinProtocolVersion, None where it is absent.
+            max_version: the header X-IRMA-MaxProtocolVersion.
+            authorization: the header Authorization, which binds the session to this app; "" where it is absent.
+
+        Raises:
+            MalformedInputError: a version header is missing or malformed.
+            UnexpectedRequestError: an app has fetched the session already.
+            SessionFailedError: no common version, no authorization, or the state of revocation is not to be had.
+        """
+        client_min = _version_header("X-IRMA-MinProtocolVersion", min_version)
+        client_max = _version_header("X-IRMA-MaxProtocolVersion", max_version)
+        if session.status is not Status.INITIALIZED:
+            raise UnexpectedRequestError("Session already started")
+        session = _changed(session, last_active=self._clock())
+        try:
+            version = negotiate(client_min, client_max)
+            if not authorization:
+                raise SessionUnauthorizedError("No authorization header provided")
+            for credential_type in session.request.request.revocation:
+                raise RevocationStateError(f"no revocation state of {credential_type} is known")
+        except SessionError as refusal:
+            raise self._failed(session, refusal) from refusal
+        pairing = session.options.pairing_method is not PairingMethod.NONE
+        session = _after(
+            session,
+            PairingStarted() if pairing else ClientConnected(),
+            client_auth=ClientAuth(authorization),
+            version=version,
+            request=replace(session.request, request=replace(session.request.request, protocol_version=version)),
+        )
+        return session, ClientSessionRequest(version, session.options, None if pairing else client_view(session))
+
+    def get_request(self, session: Session, *, authorization: str) -> tuple[Session, SessionRequest]:
+        """The app fetches the request, once pairing is done.
+
+        Raises:
+            PairingRequiredError: pairing is under way.
+            UnexpectedRequestError: the session is not connected.
+            SessionUnauthorizedError: another app than the one that connected.
+        """
+        _require_connected(session, authorization)
+        return session, client_view(session)
+
+    def receive_proofs(self, session: Session, body: bytes, *, authorization: str) -> tuple[Session, ServerResponse | NextSessionNeeded]:
+        """The app answers a disclosure or signature session.
+
+        Proofs that are invalid end the session all the same; the status in the reply and the result tells.
+
+        Raises:
+            PairingRequiredError, UnexpectedRequestError, SessionUnauthorizedError: as for `get_request`.
+            WrongEndpointError: it is an issuance session.
+            MalformedInputError: the body cannot be read or lacks what the verification needs.
+            SessionFailedError: an unknown public key, or an index out of range.
+            NextSessionError: the proofs do not hold, so that the chain cannot go on.
+        """
+        _require_connected(session, authorization)
+        request = session.request.request
+        session = _changed(session, last_active=self._clock())
+        with _MalformedInput():
+            match request:
+                case DisclosureRequest():
+                    disclosure = Disclosure.from_json(parse_json(body, "body"))
+                    wanted = replace(request, disclose=request.disclose + session.implicit_disclosure)
+                    verified = self._verified(session, lambda: verify_disclosure(disclosure, wanted, self._configuration, now=self._clock()))
+                case SignatureRequest():
+                    message = SignedMessage.parse(body)
+                    wanted_signature = replace(request, disclose=request.disclose + session.implicit_disclosure)
+                    session = replace(session, signature=message)
+                    verified = self._verified(
+                        session, lambda: verify_signed_message(message, wanted_signature, self._configuration, now=self._clock())
+                    )
+                case _:
+                    raise WrongEndpointError
+        return self._answered(session, verified, ServerResponse(verified.status))
+
+    def receive_commitments(
+        self, session: Session, body: bytes, *, authorization: str
+    ) -> tuple[Session, ServerResponse | NextSessionNeeded]:
+        """The app answers an issuance session: disclosures are verified, credentials signed.
+
+        Raises:
+            PairingRequiredError, UnexpectedRequestError, SessionUnauthorizedError: as for `get_request`.
+            WrongEndpointError: it is no issuance session.
+            MalformedInputError: the body cannot be read or lacks what the verification needs.
+            SessionFailedError: too few proofs, a key that is not known, proofs that do not hold, attributes that have expired, a
+                keyshare proof that is missing, or a credential that cannot be signed.
+            NextSessionError: the chain cannot go on.
+        """
+        _require_connected(session, authorization)
+        request = session.request.request
+        now = self._clock()
+        session = _changed(session, last_active=now)
+        with _MalformedInput():
+            message = IssueCommitmentMessage.from_json(parse_json(body, "body"))
+            if not isinstance(request, IssuanceRequest):
+                raise WrongEndpointError
+            wanted = replace(request, disclose=request.disclose + session.implicit_disclosure)
+            try:
+                commitments = Commitments.of(message, wanted, self._configuration)
+            except SessionError as refusal:
+                raise self._failed(session, refusal) from refusal
+            verified = self._verified(session, lambda: verify_commitments(commitments, self._configuration, now=now))
+        if verified.status is ProofStatus.EXPIRED:
+            raise self._failed(session, AttributesExpiredError())
+        if verified.status is not ProofStatus.VALID:
+            raise self._failed(session, InvalidProofsError())
+        try:
+            signatures = sign_credentials(commitments, self._configuration, self._issuer_keys, now, self._randomness)
+        except IdemixError as cause:
+            raise self._failed(session, IssuanceFailedError(str(cause))) from cause
+        return self._answered(session, verified, ServerResponse(verified.status, signatures))
+
+    def _verified(self, session: Session, verify: Callable[[], Verified]) -> Verified:
+        """Run a verification; what is no matter of proof status fails the session."""
+        try:
+            return verify()
+        except MalformedError:
+            raise
+        except UnknownPublicKeyError as cause:
+            raise self._failed(session, UnknownKeyError("Missing public key")) from cause
+        except IdemixError as cause:
+            raise self._failed(session, VerificationFailedError(str(cause))) from cause
+
+    def _answered(
+        self, session: Session, verified: Verified, response: ServerResponse
+    ) -> tuple[Session, ServerResponse | NextSessionNeeded]:
+        session = replace(session, proof_status=verified.status, disclosed=verified.disclosed)
+        url = session.request.next_session_url
+        if url is None:
+            return _after(session, ResponseProcessed()), response
+        if verified.status is not ProofStatus.VALID:
+            raise NextSessionError("session in invalid state", session=session)
+        return session, NextSessionNeeded(url, session.result, response)
+
+    def start_next(
+        self, session: Session, needed: NextSessionNeeded, request: RequestorRequest | None
+    ) -> tuple[Session, ChainContinued]:
+        """End a session whose next one was fetched, and start that one.
+
+        The new session keeps the requestor and the frontend's secret, and must disclose again what this one disclosed.
+
+        Args:
+            session: the session, as `receive_proofs` or `receive_commitments` returned it.
+            needed: the reply of that call.
+            request: what was fetched, permitted to the session's requestor; None where the chain ends.
+
+        Raises:
+            NextSessionError: the next session cannot be started.
+        """
+        if request is None:
+            return _after(session, ResponseProcessed()), ChainContinued(needed.response, None)
+        try:
+            following, package = self.start(
+                request,
+                requestor=session.requestor,
+                frontend_auth=session.frontend_auth,
+                implicit_disclosure=disclosed_again(session.disclosed),
+            )
+        except IdemixError as cause:
+            raise NextSessionError(str(cause), session=session) from cause
+        session = _after(session, ResponseProcessed(), next_token=package.token, next_pointer=package.pointer)
+        return session, ChainContinued(replace(needed.response, next_session=package.pointer), following)
+
+    # The frontend
+
+    def set_options(self, session: Session, body: bytes, *, authorization: str) -> tuple[Session, SessionOptions]:
+        """The frontend chooses the pairing method. Every choice of `pin` makes a new code.
+
+        Raises:
+            SessionUnauthorizedError: it is not this session's frontend.
+            MalformedInputError: the body is no options request.
+            UnexpectedRequestError: an app has connected already, or the method is unknown.
+        """
+        check_frontend(session, authorization)
+        with _MalformedInput():
+            fields = Fields.read(parse_json(body, "body", MalformedRequestError), "", frozenset({"@context", "pairingMethod"}))
+            context, method = fields.text("@context"), fields.text("pairingMethod")
+        if context != _OPTIONS_REQUEST_CONTEXT:
+            raise MalformedInputError("Not a frontend options request")
+        if session.status is not Status.INITIALIZED:
+            raise UnexpectedRequestError("Frontend options can only be updated when session is in initialized state")
+        match method:
+            case "":
+                return session, session.options
+            case PairingMethod.NONE.value:
+                options = SessionOptions()
+            case PairingMethod.PIN.value:
+                options = SessionOptions(PairingMethod.PIN, self._randomness.pairing_code())
+            case _:
+                raise UnexpectedRequestError("Pairing method unknown")
+        return _changed(session, options=options), options
+
+    def complete_pairing(self, session: Session, *, authorization: str) -> Session:
+        """The frontend confirms the pairing code.
+
+        Raises:
+            SessionUnauthorizedError: it is not this session's frontend.
+            UnexpectedRequestError: pairing is not under way.
+        """
+        check_frontend(session, authorization)
+        if session.status is not Status.PAIRING:
+            raise UnexpectedRequestError("Pairing was not enabled")
+        return _after(session, PairingCompleted())
+
+    # Ends and life times
+
+    def cancel(self, session: Session) -> Session:
+        """App, frontend or requestor ends the session; a finished one stays as it is."""
+        if session.status.is_finished:
+            return session
+        return _after(_without_result(session), Cancelled(), last_active=self._clock())
+
+    def check_timeout(self, session: Session) -> Session:
+        """End the session if its life time is over. The moment of noticing counts as its last activity, so that its result can be read."""
+        deadline = self.deadline(session)
+        if deadline is None or self._clock() <= deadline:
+            return session
+        return _after(session, TimedOut(), last_active=self._clock())
+
+    def deadline(self, session: Session) -> datetime | None:
+        """When the session times out if nothing happens; None for a finished one."""
+        if session.status.is_finished:
+            return None
+        limit = self._settings.max_session_lifetime
+        if session.status is Status.INITIALIZED and session.request.timeout_seconds:
+            limit = _seconds(session.request.timeout_seconds)
+        return session.last_active + limit
+
+    def forgotten_at(self, session: Session) -> datetime:
+        """When a store may forget the session."""
+        return (self.deadline(session) or session.last_active) + self._settings.session_result_lifetime
+
+    # Repeated requests
+
+    def recall(self, session: Session, path: str, body: bytes, *, authorization: str) -> RememberedExchange | None:
+        """Find the answer to a request that the app repeats.
+
+        The same caller, path and body as last time, an unchanged status, and no more than ten seconds since the app was active.
+        """
+        last = session.remembered
+        if (
+            last is None
+            or last.path != path
+            or not last.response
+            or last.session_status is not session.status
+            or session.last_active < self._clock() - RETRY_WINDOW
+            or last.body_hash != sha256(body).digest()
+            or not same_secret(last.authorization, authorization)
+        ):
+            return None
+        return last
+
+    def remember(self, session: Session, path: str, body: bytes, *, authorization: str, response: bytes, http_status: int) -> Session:
+        """Keep an exchange with the app, refusals too, for `recall`. Answers to callers without the app's secret are not kept."""
+        if session.client_auth is not None and not same_secret(session.client_auth, authorization):
+            return session
+        exchange = RememberedExchange(path, sha256(body).digest(), authorization, response, http_status, session.status)
+        return _changed(session, remembered=exchange)
+
+    def _failed(self, session: Session, refusal: SessionError) -> SessionFailedError:
+        return SessionFailedError(refusal, _after(_without_result(session), Failed(), error=self._describe_error(refusal)))
+
+
+def pairing_hint(request: RequestorRequest) -> bool:
+    """Whether the frontend is advised to pair: in chains, when issuing or signing, and where a value is required."""
+    if request.next_session_url:
+        return True
+    return request.request.action is not Action.DISCLOSING or request.request.requires_value()
+
+
+def client_view(session: Session) -> SessionRequest:
+    """The session request as the app sees it: without revocation keys."""
+    request = session.request.request
+    if not isinstance(request, IssuanceRequest):
+        return request
+    credentials = tuple(
+        replace(credential, revocation_key="", revocation_supported=credential.revocation_key != "") for credential in request.credentials
+    )
+    return replace(request, credentials=credentials)
+
+
+def disclosed_again(disclosed: tuple[tuple[DisclosedAttribute, ...] | None, ...]) -> ConDisCon:
+    """What a session must disclose that follows on one with these disclosed attributes."""
+    return tuple((tuple(AttributeRequest(attribute.identifier, attribute.value) for attribute in group or ()),) for group in disclosed)
+
+
+def check_frontend(session: Session, authorization: str) -> None:
+    """Require the frontend's secret.
+
+    Raises:
+        SessionUnauthorizedError: it is another.
+    """
+    if not same_secret(session.frontend_auth, authorization):
+        raise SessionUnauthorizedError
+
+
+def check_host(session: Session, host: str) -> None:
+    """Require that a request of the app or frontend came by the host in the QR.
+
+    Raises:
+        HostMismatchError: the session names a host, and the request came by another.
+    """
+    if session.host and session.host != host:
+        raise HostMismatchError("Host mismatch")
+
+
+def frontend_status(session: Session) -> dict[str, object]:
+    """What the frontend is told of the session's status, as JSON."""
+    result: dict[str, object] = {"status": session.status.value}
+    if session.next_pointer is not None:
+        result["nextSession"] = session.next_pointer.to_json()
+    return result
+
+
+def same_secret(left: str, right: str) -> bool:
+    """Compare two secrets in a time that does not depend on where they differ."""
+    return hmac.compare_digest(left.encode("utf-8", "surrogateescape"), right.encode("utf-8", "surrogateescape"))
+
+
+def _require_connected(session: Session, authorization: str) -> None:
+    if session.status is Status.PAIRING:
+        raise PairingRequiredError
+    if session.status is not Status.CONNECTED:
+        raise UnexpectedRequestError("Session not yet started or already finished")
+    if session.client_auth is None or not same_secret(session.client_auth, authorization):
+        raise SessionUnauthorizedError
+
+
+def _version_header(name: str, value: str | None) -> ProtocolVersion:
+    try:
+        return ProtocolVersion.parse(value or "")
+    except ValueError as error:
+        raise MalformedInputError(f"{name}: {error}") from error
+
+
+def _changed(session: Session, **changes: Any) -> Session:
+    return replace(session, revision=session.revision + 1, **changes)
+
+
+def _after(session: Session, event: Event, **changes: Any) -> Session:
+    return _changed(session, status=next_status(session.status, event), **changes)
+
+
+def _without_result(session: Session) -> Session:
+    return replace(session, proof_status=None, disclosed=(), signature=None, error=None, next_token=None, next_pointer=None)
+
+
+def _seconds(count: int) -> timedelta:
+    """A number of seconds as a difference of times, cut to some thirty years so that it can be added to a date."""
+    return timedelta(seconds=max(-(10**9), min(count, 10**9)))
+
+
+class _MalformedInput:
+    """Turns an error about the form of the app's message into the refusal that leaves the session as it was."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, MalformedError):
+            raise MalformedInputError(str(error), departure=error.departure) from error

@@ -1,0 +1,61 @@
+"""The random values of a session as one parameter, so that a recorded session can be replayed."""
+
+from typing import Final, Protocol
+
+from gmpy2 import mpz
+
+from ..arith.randomness import SYSTEM_RANDOM, RandomSource
+
+#: The alphabet of tokens (irmago `internal/common/common.go`).
+TOKEN_ALPHABET: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+TOKEN_LENGTH: Final = 20
+NONCE_BITS: Final = 128
+
+
+class Randomness(RandomSource, Protocol):
+    """A source of random integers that also makes the tokens of sessions."""
+
+    def requestor_token(self) -> str: ...
+
+    def client_token(self) -> str: ...
+
+    def frontend_authorization(self) -> str: ...
+
+    def pairing_code(self) -> str:
+        """Return four decimal digits."""
+        ...
+
+    def nonce(self) -> mpz:
+        """Return the session's nonce, 128 bits."""
+        ...
+
+
+class SystemRandomness:
+    """A `Randomness` over a `RandomSource`, the operating system's generator by default."""
+
+    def __init__(self, source: RandomSource = SYSTEM_RANDOM) -> None:
+        self._source = source
+
+    def bits(self, length: int) -> mpz:
+        return self._source.bits(length)
+
+    def below(self, bound: int | mpz) -> mpz:
+        return self._source.below(bound)
+
+    def _token(self) -> str:
+        return "".join(TOKEN_ALPHABET[int(self.below(len(TOKEN_ALPHABET)))] for _ in range(TOKEN_LENGTH))
+
+    def requestor_token(self) -> str:
+        return self._token()
+
+    def client_token(self) -> str:
+        return self._token()
+
+    def frontend_authorization(self) -> str:
+        return self._token()
+
+    def pairing_code(self) -> str:
+        return f"{int(self.below(10_000)):04d}"
+
+    def nonce(self) -> mpz:
+        return self.bits(NONCE_BITS)
