@@ -1,0 +1,73 @@
+# Every target does its own set-up; `make help` lists them.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.installed
+
+# Where the recorded vectors and schemes lie; the tests look in the same place.
+IRMAHUB_SHARED ?= $(abspath ../shared)
+export IRMAHUB_SHARED
+
+.DEFAULT_GOAL := help
+.PHONY: help bootstrap system-packages format lint types test test-long features demo bench conformance lock migration wheel clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+bootstrap: $(READY) ## Make the virtual environment with the locked dependencies
+
+$(READY): requirements/dev.txt pyproject.toml
+	@tools/check-python "$(PYTHON)"
+	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+system-packages: ## Install Chromium, Redis and PostgreSQL where they are missing
+	@tools/system-packages
+
+format: $(READY) ## Write the code in the common layout
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+lint: $(READY) ## Check the code's layout and habits
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY) ## Check the types of the engine and the gateway
+	$(BIN)/mypy
+
+test: $(READY) system-packages ## Run every test that fits in half an hour
+	$(BIN)/pytest -m "not long" $(ARGS)
+
+test-long: $(READY) system-packages ## Run scale, full fuzz, mutation and load; writes docs/measurements
+	$(BIN)/pytest -m long $(ARGS)
+
+features: $(READY) ## List the features with what shows each; fails where a finished one lacks something
+	$(BIN)/python -m tests.features
+
+demo: $(READY) ## Run the main job in a fresh data directory (ARGS=--exit ends after the steps)
+	@exec $(BIN)/irmahub demo $(ARGS)
+
+bench: $(READY) ## Measure the engine in multiples of one modular exponentiation
+	$(BIN)/irmahub bench engine $(ARGS)
+
+conformance: $(READY) ## Compare with the recorded vectors
+	$(BIN)/irmahub conformance $(IRMAHUB_SHARED)/vectors $(ARGS)
+
+lock: ## Lock the dependencies with their hashes
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+		--custom-compile-command "make lock" --output-file requirements/runtime.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+		--custom-compile-command "make lock" --constraint requirements/runtime.txt --extra dev --output-file requirements/dev.txt pyproject.toml
+
+migration: $(READY) ## Start a migration: make migration m="what it does"
+	$(BIN)/irmahub db revision "$(m)"
+
+wheel: $(READY) ## Build the wheel into dist/
+	$(BIN)/python -m hatchling build --target wheel
+
+clean: ## Remove what was built, and the virtual environment
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
