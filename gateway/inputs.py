@@ -83,3 +83,13 @@ class Errors:
         """Raise `InvalidInputError` if there are errors."""
         if self._errors:
             raise InvalidInputError(self._errors)
+
+
+def demand_reason(reason: str | None) -> None:
+    """Demand a reason, for what cannot be undone or lets a secret out.
+
+    Raises:
+        InvalidInputError: there is none.
+    """
+    if not (reason or "").strip():
+        raise InvalidInputError({"reason": Message("must be given")})
