@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from .errors import IdemixError, InvalidProofError, MalformedError, MalformedProofError, MalformedRequestError, NotPermittedError
+from .errors import (
+    IdemixError,
+    InvalidProofError,
+    MalformedAttributeError,
+    MalformedError,
+    MalformedKeyError,
+    MalformedProofError,
+    MalformedRequestError,
+    NotPermittedError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +37,39 @@ class Departure:
 _RULES: Final = (
     Departure("overlapping-indices", MalformedProofError, "An attribute is either disclosed or hidden: an index in both maps is refused."),
     Departure("response-size", InvalidProofError, "Every response has an upper bound that honest provers keep."),
+    Departure("index-gap", MalformedProofError, "The indices of a disclosure proof are together exactly 0 to the highest one."),
+    Departure("index-form", MalformedProofError, "An index is written in decimal digits without sign or leading zeros."),
+    Departure(
+        "blind-indices", MalformedProofError, "A commitment holds shares of exactly the random blind attributes of its credential type."
+    ),
+    Departure("element-range", InvalidProofError, "A group element in a proof lies between 1 and n and is coprime to n."),
+    Departure("secret-key-hidden", MalformedProofError, "A disclosure that answers a request hides the secret key."),
+    Departure("metadata-disclosed", MalformedProofError, "A disclosure that answers a request shows the metadata attribute."),
+    Departure("unknown-proof-key", MalformedProofError, "A proof has only the keys of its kind, spelled as they should be."),
+    Departure("doubled-key", MalformedError, "A JSON object has each key once."),
+    Departure("json-limits", MalformedError, "JSON has a limited depth, and its numbers a limited length."),
+    Departure(
+        "key-structure",
+        MalformedKeyError,
+        "A key has each of its parts once, each a number in its range and fitting the others, and as many bases as it says.",
+    ),
+    Departure("xml-form", MalformedKeyError, "A key is one well-formed XML document of limited size, without DOCTYPE."),
+    Departure(
+        "metadata-range",
+        MalformedAttributeError,
+        "A metadata attribute has at most 24 bytes; key counter and validity fit into two bytes each.",
+    ),
     Departure("content-type", MalformedRequestError, "A media type is compared whole, apart from its parameters."),
     Departure("content-encoding", MalformedRequestError, "A body is taken as it is: a Content-Encoding other than identity is refused."),
     Departure("jwt-line-end", MalformedRequestError, "A JWT ends with its signature; a line end belongs to no part of it."),
-    Departure("jwt-header", MalformedRequestError, "The typ of a JWT is JWT or absent, and its header has no parameter that changes its meaning."),
+    Departure(
+        "jwt-header", MalformedRequestError, "The typ of a JWT is JWT or absent, and its header has no parameter that changes its meaning."
+    ),
     Departure("revocation-subject", MalformedRequestError, "A revocation JWT says in sub that it is one."),
     Departure("revocation-issuer", NotPermittedError, "A revocation JWT names in iss the requestor whose key signed it."),
-    Departure("session-host", NotPermittedError, "A host is a name or an address, with or without port: no user, query, fragment or blank."),
+    Departure(
+        "session-host", NotPermittedError, "A host is a name or an address, with or without port: no user, query, fragment or blank."
+    ),
     Departure("host-pattern", MalformedError, "A host pattern that can never match is a fault of the configuration."),
     Departure("requestor-name", MalformedError, "A requestor has a name."),
     Departure("shared-token", MalformedError, "A token belongs to one requestor."),

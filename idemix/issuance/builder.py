@@ -1,0 +1,94 @@
+"""The holder's side: commit to the secret key, then make a credential of the issuer's answer."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+from gmpy2 import mpz
+
+from ..arith.randomness import SYSTEM_RANDOM, RandomSource
+from ..cl.signature import CLSignature
+from ..errors import MalformedProofError
+from ..keys.public import PublicKey
+from ..proofs.checks import check_response
+from ..proofs.proof_u import CommitmentBuilder, CommittedCommitment
+from .messages import IssueSignatureMessage
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CredentialBuilder:
+    """Builds the ProofU of one credential and, later, the credential.
+
+    Attributes:
+        commitment: the builder of the ProofU.
+        context: the session's.
+        nonce2: the holder's nonce n_2.
+    """
+
+    commitment: CommitmentBuilder
+    context: mpz
+    nonce2: mpz
+
+    @classmethod
+    def create(
+        cls,
+        public_key: PublicKey,
+        secret_key: mpz,
+        *,
+        context: mpz,
+        nonce2: mpz,
+        blind_indices: Collection[int] = (),
+        random: RandomSource = SYSTEM_RANDOM,
+    ) -> Self:
+        """Choose the random parts of the commitment.
+
+        Args:
+            public_key: the key under which the credential will be issued.
+            secret_key: the holder's secret key.
+            context: the session's.
+            nonce2: a fresh nonce, the same for all credentials of the session.
+            blind_indices: the bases of the type's random blind attributes.
+            random: the source of randomness.
+        """
+        return cls(CommitmentBuilder.create(public_key, secret_key, blind_indices, random), context, nonce2)
+
+    def commit(self, secret_randomizer: mpz) -> CommittedCommitment:
+        """Make the first move of the ProofU."""
+        return self.commitment.commit(secret_randomizer)
+
+    def construct(self, message: IssueSignatureMessage, attributes: Sequence[mpz | None]) -> tuple[CLSignature, tuple[mpz, ...]]:
+        """Check the issuer's answer and make the credential's signature of it.
+
+        v = v'' + v', and each random blind attribute is the sum of the two shares.
+
+        Args:
+            message: the issuer's answer.
+            attributes: m_1 … m_k as the holder computed them from the request; None for each random blind attribute.
+
+        Returns:
+            The signature and m_0 … m_k.
+
+        Raises:
+            InvalidProofError: the issuer's proof does not hold, or a share is too long.
+            InvalidSignatureError: the signature is not on these attributes.
+            MalformedProofError: the issuer's shares are not those of the random blind attributes.
+
+        Source: gabi `builder.go` (ConstructCredential).
+        """
+        public_key = self.commitment.public_key
+        shares = self.commitment.shares
+        message.proof.verify(public_key, message.signature, context=self.context, nonce=self.nonce2)
+        if message.m_issuer.keys() != shares.keys():
+            raise MalformedProofError("m_issuer", "not exactly the random blind attributes")
+        values = [self.commitment.secret_key]
+        for index, attribute in enumerate(attributes, start=1):
+            if index in shares:
+                check_response(message.m_issuer[index], public_key.params.l_m - 1, f"m_issuer[{index}]")
+                values.append(message.m_issuer[index] + shares[index])
+            elif attribute is None:
+                raise MalformedProofError(f"attributes[{index}]", "missing")
+            else:
+                values.append(attribute)
+        signature = replace(message.signature, v=message.signature.v + self.commitment.v_prime, keyshare_p=None)
+        signature.verify(public_key, values)
+        return signature, tuple(values)

@@ -1,0 +1,72 @@
+"""Checks that the proofs share, all done before any exponentiation."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from gmpy2 import mpz
+
+from ..arith.modular import is_unit
+from ..errors import InvalidProofError, MalformedProofError
+from ..keys.public import PublicKey
+
+CHALLENGE_BITS: Final = 256
+
+
+def check_group_element(value: mpz, public_key: PublicKey, where: str) -> None:
+    """Check that a value is between 1 and N and coprime to N.
+
+    Raises:
+        InvalidProofError: it is not (departure `element-range`).
+    """
+    if not is_unit(value, public_key.N):
+        raise InvalidProofError(f"{where}: not between 1 and n, or not coprime to it", departure="element-range")
+
+
+def check_response(value: mpz, bits: int, where: str) -> None:
+    """Check that a response lies in [0, 2^bits - 1].
+
+    Raises:
+        InvalidProofError: it does not (departure `response-size`).
+    """
+    if value < 0 or value.bit_length() > bits:
+        raise InvalidProofError(f"{where}: response size out of bounds ({bits} bits)", departure="response-size")
+
+
+def check_challenge(value: mpz, where: str) -> None:
+    """Check that a challenge has the length of a hash.
+
+    Raises:
+        InvalidProofError: it has not.
+    """
+    if value < 0 or value.bit_length() > CHALLENGE_BITS:
+        raise InvalidProofError(f"{where}: longer than a challenge ({CHALLENGE_BITS} bits)")
+
+
+def check_indices(indices: Iterable[int], public_key: PublicKey, where: str) -> None:
+    """Check that every index names a base of the key.
+
+    Raises:
+        MalformedProofError: one does not.
+    """
+    for index in indices:
+        if not 0 <= index < len(public_key.R):
+            raise MalformedProofError(where, f"index {index}, the key has {len(public_key.R)} bases")
+
+
+def check_index_sets(disclosed: Mapping[int, mpz], hidden: Mapping[int, mpz], public_key: PublicKey, where: str) -> None:
+    """Check that disclosed and hidden indices are apart and together exactly 0 … k.
+
+    k may be smaller than the type's number of attributes, as in a credential that was issued before the type grew.
+
+    Raises:
+        MalformedProofError: an index is in both (departure `overlapping-indices`), in neither though a higher one is shown
+            (departure `index-gap`), or names no base.
+    """
+    overlap = disclosed.keys() & hidden.keys()
+    if overlap:
+        raise MalformedProofError(where, f"index {min(overlap)} is both disclosed and hidden", departure="overlapping-indices")
+    indices = disclosed.keys() | hidden.keys()
+    check_indices(indices, public_key, where)
+    missing = next((index for index in range(max(indices, default=0) + 1) if index not in indices), None)
+    if missing is not None:
+        raise MalformedProofError(where, f"index {missing} is neither disclosed nor hidden", departure="index-gap")
