@@ -112,6 +112,8 @@ def run_folder(folder: Path, schemes: Path, *, processes: int | None = None) -> 
     context = Context(folder=folder, schemes=schemes)
     # The largest first, so that no core waits for a long one at the end.
     by_size = sorted(paths, key=lambda path: path.stat().st_size, reverse=True)
+    if len(paths) == 1:
+        return Report((run_file(paths[0], context),))
     with ProcessPoolExecutor(processes or os.cpu_count()) as pool:
         reports = dict(zip(by_size, pool.map(run_file, by_size, [context] * len(by_size)), strict=True))
     return Report(tuple(reports[path] for path in paths))
