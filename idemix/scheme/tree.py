@@ -32,7 +32,7 @@ class SchemeTree(Mapping[str, bytes]):
         unread: paths of files whose content was left on disk, with the reason (too large, not a regular file).
     """
 
-    __slots__ = ("_files", "directories", "name", "symlinks", "unread")
+    __slots__ = ("_children", "_files", "directories", "name", "symlinks", "unread")
 
     def __init__(
         self,
@@ -54,6 +54,10 @@ class SchemeTree(Mapping[str, bytes]):
                     break
                 found.add(directory)
         self.directories: Final = frozenset(found)
+        self._children: dict[str, list[str]] = {}
+        for path in sorted(set(self.paths()), key=byte_order):
+            directory, _, name = path.rpartition("/")
+            self._children.setdefault(directory, []).append(name)
 
     def __getitem__(self, path: str) -> bytes:
         return self._files[path]
@@ -88,21 +92,12 @@ class SchemeTree(Mapping[str, bytes]):
 
     def entries(self, directory: str) -> list[str]:
         """The names directly in a directory (`""` is the root), in byte order."""
-        prefix = f"{directory}/" if directory else ""
-        names = {
-            path[len(prefix) :]
-            for path in self.paths()
-            if path.startswith(prefix) and "/" not in path[len(prefix) :] and len(path) > len(prefix)
-        }
-        return sorted(names, key=byte_order)
+        return list(self._children.get(directory, ()))
 
     def subdirectories(self, directory: str) -> list[str]:
         """The names of the directories directly in a directory (`""` is the root), in byte order."""
         prefix = f"{directory}/" if directory else ""
-        return sorted(
-            (path[len(prefix) :] for path in self.directories if path.startswith(prefix) and "/" not in path[len(prefix) :]),
-            key=byte_order,
-        )
+        return [name for name in self.entries(directory) if prefix + name in self.directories]
 
     def paths(self) -> Iterator[str]:
         """Everything in the tree: files read and unread, directories, links."""

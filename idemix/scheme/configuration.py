@@ -1,0 +1,285 @@
+"""The schemes that are in use: an immutable value that answers questions about issuers, credential types and keys."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from ..errors import IdemixError, MalformedError, MalformedSchemeError, UnknownIdentifierError, UnknownPublicKeyError
+from ..keys.private import PrivateKey
+from ..keys.public import PublicKey
+from .descriptions import (
+    AttributeType,
+    CredentialType,
+    Issuer,
+    IssueWizard,
+    RequestorInfo,
+    RequestorScheme,
+    SchemeManager,
+    credential_type_hash,
+    scheme_type,
+)
+from .findings import Finding, SchemeStatus
+from .identifiers import (
+    AttributeTypeId,
+    CredentialTypeId,
+    IssuerId,
+    IssueWizardId,
+    PublicKeyId,
+    RequestorSchemeId,
+    SchemeManagerId,
+)
+from .public_keys import KEY_FILE, PublicKeyFolder
+from .signing import description_path
+from .tree import SchemeTree
+from .verify import SchemeContents, verify_scheme
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a scheme is not in use, or what is wrong with one that is.
+
+    Attributes:
+        directory: where it lies.
+        scheme_id: its id, empty where that could not be read.
+        status: its status; `VALID` where it is in use all the same.
+        known: whether its head could be read; the reference passes over other directories with a line in its log.
+        finding: what is wrong.
+    """
+
+    directory: str
+    scheme_id: str
+    status: SchemeStatus
+    known: bool
+    finding: Finding
+
+    def __str__(self) -> str:
+        return f"{self.scheme_id or self.directory}: {self.finding.message}"
+
+
+class Configuration:
+    """The schemes in use. Immutable; keys are read when first asked for and kept.
+
+    Only schemes without an error are in it: one that cannot be trusted contributes nothing.
+
+    Attributes:
+        schemes: issuer schemes by id.
+        issuers, credential_types: of all issuer schemes, by id.
+        requestor_schemes: by id.
+        statuses: the status of every scheme whose head could be read, by its id, those not in use included.
+    """
+
+    def __init__(self, contents: Iterable[SchemeContents] = (), statuses: Mapping[str, SchemeStatus] = MappingProxyType({})) -> None:
+        contents = tuple(contents)
+        managers = [(item, item.scheme) for item in contents if isinstance(item.scheme, SchemeManager)]
+        self._contents: Final = {scheme.id: item for item, scheme in managers}
+        self.schemes: Final[Mapping[SchemeManagerId, SchemeManager]] = MappingProxyType({scheme.id: scheme for _, scheme in managers})
+        self.requestor_schemes: Final[Mapping[RequestorSchemeId, RequestorScheme]] = MappingProxyType(
+            {item.scheme.id: item.scheme for item in contents if isinstance(item.scheme, RequestorScheme)}
+        )
+        self.issuers: Final[Mapping[IssuerId, Issuer]] = MappingProxyType(
+            {identifier: issuer for item in contents for identifier, issuer in item.issuers.items()}
+        )
+        self.credential_types: Final[Mapping[CredentialTypeId, CredentialType]] = MappingProxyType(
+            {identifier: kind for item in contents for identifier, kind in item.credential_types.items()}
+        )
+        self.statuses: Final[Mapping[str, SchemeStatus]] = MappingProxyType(
+            {**dict(statuses), **{item.scheme.scheme_id: SchemeStatus.VALID for item in contents}}
+        )
+        self._by_hash: Final = {credential_type_hash(identifier): kind for identifier, kind in self.credential_types.items()}
+        self._folders: Final = {
+            issuer: PublicKeyFolder(item.tree, item.index, item.scheme.scheme_id, description.issuer_id)
+            for item in contents
+            for issuer, description in item.issuers.items()
+        }
+
+    @classmethod
+    def load(cls, trees: Iterable[SchemeTree], *, now: int) -> tuple["Configuration", tuple[Problem, ...]]:
+        """Read schemes: issuer schemes first, since requestor schemes refer to them.
+
+        Args:
+            trees: the schemes, each checked; the order is that in which they are read.
+            now: Unix seconds.
+
+        Returns:
+            The schemes that are in order, and what is wrong with the others.
+        """
+        contents: list[SchemeContents] = []
+        statuses: dict[str, SchemeStatus] = {}
+        problems: list[Problem] = []
+        for tree in sorted(trees, key=_is_requestor_scheme):
+            verdict = verify_scheme(tree, now=now, configuration=cls(contents, statuses), check_keys=False, lint=False)
+            findings, status = list(verdict.errors), verdict.status
+            if verdict.known and verdict.scheme_id in statuses:
+                error = MalformedSchemeError("", f"the scheme {verdict.scheme_id} is there twice", departure="duplicate-scheme")
+                findings.append(Finding("", "", "duplicate-scheme", str(error), SchemeStatus.PARSING_ERROR, error))
+                status = SchemeStatus.PARSING_ERROR
+            elif verdict.known:
+                statuses[verdict.scheme_id] = status
+                if verdict.contents is not None and status is SchemeStatus.VALID:
+                    contents.append(verdict.contents)
+            problems += [Problem(tree.name, verdict.scheme_id, status, verdict.known, finding) for finding in findings]
+        return cls(contents, statuses), tuple(problems)
+
+    @property
+    def requestors(self) -> dict[str, RequestorInfo]:
+        """The known requestors by hostname."""
+        return {
+            hostname: requestor
+            for scheme in self.requestor_schemes.values()
+            for requestor in scheme.requestors
+            for hostname in requestor.hostnames
+        }
+
+    @property
+    def wizards(self) -> dict[IssueWizardId, IssueWizard]:
+        """The issue wizards by id."""
+        return {
+            wizard.id: wizard
+            for scheme in self.requestor_schemes.values()
+            for requestor in scheme.requestors
+            for wizard in requestor.wizards.values()
+        }
+
+    def tree(self, scheme: SchemeManagerId) -> SchemeTree:
+        """The files of an issuer scheme in use.
+
+        Raises:
+            UnknownIdentifierError: there is no such scheme.
+        """
+        if scheme not in self._contents:
+            raise UnknownIdentifierError(str(scheme))
+        return self._contents[scheme].tree
+
+    def attribute_type(self, identifier: AttributeTypeId) -> AttributeType:
+        """The declaration of an attribute.
+
+        Raises:
+            UnknownIdentifierError: no scheme in use has it.
+        """
+        credential_type = self.credential_types.get(identifier.credential_type)
+        attribute = credential_type.attribute(identifier.name) if credential_type and identifier.name else None
+        if attribute is None:
+            raise UnknownIdentifierError(str(identifier))
+        return attribute
+
+    def credential_type_by_hash(self, digest: bytes) -> CredentialType | None:
+        """The credential type for the 16 bytes in a metadata attribute, None where no scheme in use has it."""
+        return self._by_hash.get(digest)
+
+    def languages(self, credential_type: CredentialType) -> tuple[str, ...]:
+        """The languages in which the texts of a credential type must be: its own, else its issuer's, else its scheme's."""
+        issuer, scheme = self.issuers.get(credential_type.issuer), self.schemes.get(credential_type.id.scheme)
+        return credential_type.languages or (issuer.languages if issuer else ()) or (scheme.languages if scheme else ())
+
+    def public_key(self, issuer: IssuerId, counter: int) -> PublicKey:
+        """An issuer's public key.
+
+        Raises:
+            UnknownPublicKeyError: there is no such key, or it cannot be read.
+        """
+        identifier = PublicKeyId(issuer, counter)
+        if issuer not in self._folders:
+            raise UnknownPublicKeyError(str(identifier))
+        try:
+            return self._folders[issuer].key(counter)
+        except MalformedError as error:
+            raise UnknownPublicKeyError(str(identifier), f"unknown public key {identifier}: {error}") from error
+
+    def public_keys(self, issuer: IssuerId) -> dict[int, PublicKey]:
+        """An issuer's public keys by counter, ascending; none for an issuer that is not known.
+
+        Raises:
+            UnknownPublicKeyError: one of them cannot be read.
+        """
+        if issuer not in self._folders:
+            return {}
+        try:
+            counters = self._folders[issuer].counters()
+        except MalformedError as error:
+            raise UnknownPublicKeyError(str(issuer), f"the public keys of {issuer} cannot be read: {error}") from error
+        return {counter: self.public_key(issuer, counter) for counter in counters}
+
+    def latest_public_key(self, issuer: IssuerId) -> PublicKey:
+        """An issuer's public key of the highest counter.
+
+        Raises:
+            UnknownPublicKeyError: it has none, or it cannot be read.
+        """
+        try:
+            newest = self._folders[issuer].newest() if issuer in self._folders else None
+        except MalformedError as error:
+            raise UnknownPublicKeyError(str(issuer), f"the public keys of {issuer} cannot be read: {error}") from error
+        if newest is None:
+            raise UnknownPublicKeyError(str(issuer), f"{issuer} has no public keys")
+        return self.public_key(issuer, newest)
+
+    def private_key_files(self, issuer: IssuerId) -> dict[int, bytes]:
+        """The private keys that lie in the scheme itself, as published with demo schemes: content by counter, ascending.
+
+        Raises:
+            MalformedSchemeError: the folder holds other files.
+        """
+        folder = self._folders.get(issuer)
+        if folder is None:
+            return {}
+        tree = self._contents[issuer.scheme].tree
+        path = f"{issuer.name}/PrivateKeys"
+        files: dict[int, bytes] = {}
+        for name in tree.entries(path):
+            match = KEY_FILE.fullmatch(name)
+            if not match or f"{path}/{name}" not in tree:
+                raise MalformedSchemeError(f"{path}/{name}", "a folder of private keys holds files named <number>.xml only")
+            files[int(match[1])] = tree[f"{path}/{name}"]
+        return dict(sorted(files.items()))
+
+    def private_key(self, issuer: IssuerId, counter: int) -> PrivateKey:
+        """A private key that lies in the scheme itself, checked against its public key.
+
+        Raises:
+            MalformedSchemeError: there is no such file, it has another counter inside, or it does not belong to the public key.
+            MalformedKeyError: it is not a private key.
+            UnknownPublicKeyError: the scheme has no public key of that counter.
+
+        Source: irmago `irma/keyring.go` validatePrivateKey.
+        """
+        path = f"{issuer.name}/PrivateKeys/{counter}.xml"
+        content = self.private_key_files(issuer).get(counter)
+        if content is None:
+            raise MalformedSchemeError(path, "is missing")
+        demo = self.schemes[issuer.scheme].demo
+        private_key = PrivateKey.from_xml(content, demo=demo)
+        if private_key.counter != counter:
+            raise MalformedSchemeError(path, f"the counter inside is {private_key.counter}", field="<Counter>")
+        public_key = self.public_key(issuer, counter)
+        if private_key.N != public_key.N:
+            raise MalformedSchemeError(path, "does not belong to the public key of the same number")
+        if not demo and (private_key.ecdsa is not None) != public_key.supports_revocation:
+            raise MalformedSchemeError(path, "supports revocation otherwise than the public key of the same number")
+        return private_key
+
+    def check_private_keys(self) -> tuple[Problem, ...]:
+        """Check every private key that lies in a scheme; a server does so when it starts.
+
+        Returns:
+            What is wrong with them; the schemes stay in use.
+        """
+        problems = []
+        for issuer in self.issuers:
+            try:
+                for counter in self.private_key_files(issuer):
+                    self.private_key(issuer, counter)
+            except IdemixError as error:
+                path = getattr(error, "path", None) or f"{issuer.name}/PrivateKeys"
+                finding = Finding(path, getattr(error, "field", ""), "private-key", str(error), SchemeStatus.VALID, error)
+                tree = self._contents[issuer.scheme].tree
+                problems.append(Problem(tree.name, str(issuer.scheme), SchemeStatus.VALID, True, finding))
+        return tuple(problems)
+
+
+def _is_requestor_scheme(tree: SchemeTree) -> bool:
+    try:
+        path = description_path(tree)
+        return scheme_type(tree[path], path)[1] == "requestor"
+    except (KeyError, MalformedSchemeError):
+        return False

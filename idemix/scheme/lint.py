@@ -1,0 +1,14 @@
+"""What we look for in a scheme beyond the reference: advice, which changes neither status nor verdict."""
+
+from typing import TYPE_CHECKING
+
+from .findings import Finding
+
+if TYPE_CHECKING:
+    from .configuration import Configuration
+    from .verify import SchemeContents
+
+
+def lint_scheme(contents: "SchemeContents", *, now: int, configuration: "Configuration | None" = None) -> tuple[Finding, ...]:
+    """Look a scheme over."""
+    return ()
