@@ -14,8 +14,6 @@ from http import HTTPStatus
 from typing import Any, Final, cast
 from wsgiref.types import WSGIApplication, WSGIEnvironment
 
-import gmpy2
-
 from gateway.events import EventStream
 
 Message = dict[str, Any]
@@ -41,7 +39,7 @@ class Bridge:
 
     def __init__(self, application: WSGIApplication, *, threads: int = THREADS) -> None:
         self._application = application
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request", initializer=_prepare_thread)
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
         self._streams: set[asyncio.Queue[bytes | None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -131,11 +129,6 @@ class _Answer:
 
 def _refuse_write(_data: bytes) -> object:
     raise RuntimeError("the application must return its body")
-
-
-def _prepare_thread() -> None:
-    # Exponentiations release the interpreter lock, so that proofs on several threads use all cores.
-    gmpy2.get_context().allow_release_gil = True
 
 
 async def _read_body(receive: Receive) -> bytes | None:
