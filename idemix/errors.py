@@ -105,6 +105,10 @@ class NotPermittedError(IdemixError):
     """Someone asks what they have no permission for."""
 
 
+class CancelledError(IdemixError):
+    """A long computation was called off."""
+
+
 class SessionError(IdemixError):
     """A message that a session refuses.
 

@@ -5,6 +5,7 @@ Zero is the empty string. A bare decimal number, the older form, is read too; th
 
 import base64
 import binascii
+from collections.abc import Mapping
 from typing import Any
 
 from gmpy2 import mpz
@@ -82,6 +83,6 @@ def decode_index(key: str, where: str) -> int:
     return int(key)
 
 
-def encode_integer_map(values: dict[int, mpz]) -> dict[str, str]:
+def encode_integer_map(values: Mapping[int, mpz]) -> dict[str, str]:
     """Return the JSON object of a map of indices, by rising index."""
     return {str(index): encode_integer(values[index]) for index in sorted(values)}

@@ -116,7 +116,7 @@ def parse_key_xml(data: bytes, root_name: str) -> KeyElement:
     except etree.XMLSyntaxError as cause:
         raise MalformedKeyError("", f"not XML: {cause.msg}", departure="xml-form") from cause
     document = root.getroottree().docinfo
-    if document.doctype:
+    if document.internalDTD is not None:
         raise MalformedKeyError("", "a key has no DOCTYPE", departure="xml-form")
     if document.xml_version != "1.0" or (document.encoding or "UTF-8").upper() != "UTF-8":
         raise MalformedKeyError("", "expected XML 1.0 in UTF-8")
