@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from .errors import (
+    HashMismatchError,
     IdemixError,
     InvalidProofError,
+    InvalidSignatureError,
     MalformedAttributeError,
     MalformedError,
     MalformedKeyError,
     MalformedProofError,
     MalformedRequestError,
+    MalformedSchemeError,
     NotPermittedError,
 )
 
@@ -73,6 +76,37 @@ _RULES: Final = (
     Departure("host-pattern", MalformedError, "A host pattern that can never match is a fault of the configuration."),
     Departure("requestor-name", MalformedError, "A requestor has a name."),
     Departure("shared-token", MalformedError, "A token belongs to one requestor."),
+    Departure("scheme-limits", MalformedSchemeError, "The files of a scheme, their number, size and nesting have upper bounds."),
+    Departure(
+        "xml-well-formed",
+        MalformedSchemeError,
+        "A description is one well-formed XML document, with nothing before its declaration or after it.",
+    ),
+    Departure("document-type", MalformedSchemeError, "The document type of a description declares nothing."),
+    Departure("json-utf-8", MalformedSchemeError, "JSON is UTF-8 throughout."),
+    Departure("issuer-root", MalformedSchemeError, "The root element of an issuer's description is Issuer."),
+    Departure(
+        "identifier-characters",
+        MalformedSchemeError,
+        "The parts of an identifier are letters, digits, dashes and underscores, at least one.",
+    ),
+    Departure(
+        "duplicate-attribute", MalformedSchemeError, "A credential type has each attribute once, and one revocation attribute at most."
+    ),
+    Departure("duplicate-requestor", MalformedSchemeError, "A requestor scheme has each requestor once."),
+    Departure("duplicate-scheme", MalformedSchemeError, "A configuration has each scheme once."),
+    Departure("symbolic-link", MalformedSchemeError, "A scheme holds no symbolic links."),
+    Departure("index-path", MalformedSchemeError, "An index names files of its own scheme, plainly: no step up, no dots, no empty parts."),
+    Departure("duplicate-index-path", MalformedSchemeError, "An index lists each path once."),
+    Departure(
+        "unsigned-content",
+        MalformedSchemeError,
+        "What a reader relies on is listed in the index: the timestamp and the keyshare server's key.",
+    ),
+    Departure("unsigned-timestamp", HashMismatchError, "Every file that the index lists has the hash listed, in a requestor scheme too."),
+    Departure("negative-timestamp", MalformedSchemeError, "A timestamp is not before 1970."),
+    Departure("signature-encoding", InvalidSignatureError, "An ECDSA signature is DER of exactly two integers, with nothing after it."),
+    Departure("scheme-key-curve", MalformedKeyError, "A scheme's key lies on P-256 or a larger curve."),
 )
 
 DEPARTURES: Final[Mapping[str, Departure]] = {rule.rule: rule for rule in _RULES}

@@ -237,9 +237,9 @@ class Configuration:
         """A private key that lies in the scheme itself, checked against its public key.
 
         Raises:
-            MalformedSchemeError: there is no such file, it has another counter inside, or it does not belong to the public key.
-            MalformedKeyError: it is not a private key.
-            UnknownPublicKeyError: the scheme has no public key of that counter.
+            MalformedSchemeError: there is no such file, it has another counter inside, or the scheme has no public key to which it
+                belongs.
+            MalformedKeyError: it is not a private key, or what should be the public key is none.
 
         Source: irmago `irma/keyring.go` validatePrivateKey.
         """
@@ -251,7 +251,7 @@ class Configuration:
         private_key = PrivateKey.from_xml(content, demo=demo)
         if private_key.counter != counter:
             raise MalformedSchemeError(path, f"the counter inside is {private_key.counter}", field="<Counter>")
-        public_key = self.public_key(issuer, counter)
+        public_key = self._folders[issuer].key(counter)
         if private_key.N != public_key.N:
             raise MalformedSchemeError(path, "does not belong to the public key of the same number")
         if not demo and (private_key.ecdsa is not None) != public_key.supports_revocation:

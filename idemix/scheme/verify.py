@@ -644,7 +644,7 @@ class _SchemeCheck:
                 continue
             if name in ("description.json", "timestamp"):
                 # The reference does not look at these again.
-                self._check_hash(path, digest, _PARSING, departure="unsigned-content")
+                self._check_hash(path, digest, _PARSING, departure="unsigned-timestamp")
                 continue
             content = self._check_hash(path, digest, _PARSING)
             if content is None:
