@@ -1,0 +1,1 @@
+"""The demo: the whole main job on a scheme of our own, over real HTTP."""
