@@ -249,4 +249,3 @@ def _read_index(key: str, where: str) -> int:
     if not (digits.isascii() and digits.isdigit() and len(digits) < 19):
         raise MalformedRequestError(where, f"expected a decimal integer as key, found {key[:40]!r}")
     return as_integer(int(key), where)
-

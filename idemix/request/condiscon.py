@@ -107,6 +107,10 @@ class UncheckedConDisCon:
         """
         return tuple(self._checked_discon(discon, f"{self.where}[{i}]") for i, discon in enumerate(self._discons))
 
+    def unchecked(self) -> ConDisCon:
+        """The condiscon without its rules applied, but for the number of parts of identifiers."""
+        return tuple(tuple(tuple(_checked_request(attribute) for attribute in con) for con in discon) for discon in self._discons)
+
     @staticmethod
     def _checked_discon(discon: list[list[_Unchecked]], where: str) -> DisCon:
         if not discon:
@@ -118,7 +122,7 @@ def _checked_con(con: list[_Unchecked]) -> Con:
     result: list[AttributeRequest] = []
     seen: set[CredentialTypeId] = set()
     for attribute in con:
-        request = AttributeRequest(_checked_type(attribute), attribute.value, attribute.not_null)
+        request = _checked_request(attribute)
         if request.credential_type in seen and request.credential_type != result[-1].credential_type:
             raise RequestRuleError(attribute.where, "Within inner conjunctions, attributes from the same credential type must be adjacent")
         seen.add(request.credential_type)
@@ -126,12 +130,12 @@ def _checked_con(con: list[_Unchecked]) -> Con:
     return tuple(result)
 
 
-def _checked_type(attribute: _Unchecked) -> AttributeTypeId | CredentialTypeId:
+def _checked_request(attribute: _Unchecked) -> AttributeRequest:
     parts = attribute.type.count(".") + 1
     if parts == AttributeTypeId.PARTS:
-        return AttributeTypeId(attribute.type)
+        return AttributeRequest(AttributeTypeId(attribute.type), attribute.value, attribute.not_null)
     if parts == CredentialTypeId.PARTS:
-        return CredentialTypeId(attribute.type)
+        return AttributeRequest(CredentialTypeId(attribute.type), attribute.value, attribute.not_null)
     raise RequestRuleError(attribute.where, f"Expected attribute request to consist of 4 or 3 parts, {parts} found")
 
 
@@ -147,6 +151,11 @@ def parse_condiscon(value: object, where: str = "disclose") -> ConDisCon:
 def condiscon_to_json(condiscon: ConDisCon) -> list[list[list[str | dict[str, object]]]]:
     """Write a condiscon as the reference does."""
     return [[[attribute.to_json() for attribute in con] for con in discon] for discon in condiscon]
+
+
+def condiscon_from_json(value: object) -> ConDisCon:
+    """Read what `condiscon_to_json` wrote, and check no rules: what was disclosed in a session need not follow them."""
+    return UncheckedConDisCon(value).unchecked()
 
 
 def attribute_requests(condiscon: ConDisCon) -> Iterator[tuple[str, AttributeRequest]]:

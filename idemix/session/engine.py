@@ -8,9 +8,11 @@ Source: irmago `irma/server/irmaserver/handle.go`, `helpers.go`, `api.go`.
 """
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from typing import Any, Final
 
@@ -325,23 +327,19 @@ class SessionEngine:
             NextSessionError: the proofs do not hold, so that the chain cannot go on.
         """
         _require_connected(session, authorization)
-        request = session.request.request
         session = _changed(session, last_active=self._clock())
-        with _MalformedInput():
-            match request:
-                case DisclosureRequest():
+        with _malformed_input():
+            match with_implicit_disclosure(session):
+                case DisclosureRequest() as wanted:
                     disclosure = Disclosure.from_json(parse_json(body, "body"))
-                    wanted = replace(request, disclose=request.disclose + session.implicit_disclosure)
-                    verified = self._verified(session, lambda: verify_disclosure(disclosure, wanted, self._configuration, now=self._clock()))
-                case SignatureRequest():
+                    verify = partial(verify_disclosure, disclosure, wanted)
+                case SignatureRequest() as wanted_signature:
                     message = SignedMessage.parse(body)
-                    wanted_signature = replace(request, disclose=request.disclose + session.implicit_disclosure)
                     session = replace(session, signature=message)
-                    verified = self._verified(
-                        session, lambda: verify_signed_message(message, wanted_signature, self._configuration, now=self._clock())
-                    )
+                    verify = partial(verify_signed_message, message, wanted_signature)
                 case _:
                     raise WrongEndpointError
+            verified = self._verified(session, partial(verify, self._configuration, now=session.last_active))
         return self._answered(session, verified, ServerResponse(verified.status))
 
     def receive_commitments(
@@ -358,25 +356,24 @@ class SessionEngine:
             NextSessionError: the chain cannot go on.
         """
         _require_connected(session, authorization)
-        request = session.request.request
-        now = self._clock()
-        session = _changed(session, last_active=now)
-        with _MalformedInput():
+        session = _changed(session, last_active=self._clock())
+        now = session.last_active
+        with _malformed_input():
             message = IssueCommitmentMessage.from_json(parse_json(body, "body"))
-            if not isinstance(request, IssuanceRequest):
+            wanted = with_implicit_disclosure(session)
+            if not isinstance(wanted, IssuanceRequest):
                 raise WrongEndpointError
-            wanted = replace(request, disclose=request.disclose + session.implicit_disclosure)
             try:
                 commitments = Commitments.of(message, wanted, self._configuration)
             except SessionError as refusal:
                 raise self._failed(session, refusal) from refusal
-            verified = self._verified(session, lambda: verify_commitments(commitments, self._configuration, now=now))
+            verified = self._verified(session, partial(verify_commitments, commitments, self._configuration, now=now))
         if verified.status is ProofStatus.EXPIRED:
             raise self._failed(session, AttributesExpiredError())
         if verified.status is not ProofStatus.VALID:
             raise self._failed(session, InvalidProofsError())
         try:
-            signatures = sign_credentials(commitments, self._configuration, self._issuer_keys, now, self._randomness)
+            signatures = sign_credentials(commitments, self._issuer_keys, now, self._randomness)
         except IdemixError as cause:
             raise self._failed(session, IssuanceFailedError(str(cause))) from cause
         return self._answered(session, verified, ServerResponse(verified.status, signatures))
@@ -403,9 +400,7 @@ class SessionEngine:
             raise NextSessionError("session in invalid state", session=session)
         return session, NextSessionNeeded(url, session.result, response)
 
-    def start_next(
-        self, session: Session, needed: NextSessionNeeded, request: RequestorRequest | None
-    ) -> tuple[Session, ChainContinued]:
+    def start_next(self, session: Session, needed: NextSessionNeeded, request: RequestorRequest | None) -> tuple[Session, ChainContinued]:
         """End a session whose next one was fetched, and start that one.
 
         The new session keeps the requestor and the frontend's secret, and must disclose again what this one disclosed.
@@ -443,7 +438,7 @@ class SessionEngine:
             UnexpectedRequestError: an app has connected already, or the method is unknown.
         """
         check_frontend(session, authorization)
-        with _MalformedInput():
+        with _malformed_input():
             fields = Fields.read(parse_json(body, "body", MalformedRequestError), "", frozenset({"@context", "pairingMethod"}))
             context, method = fields.text("@context"), fields.text("pairingMethod")
         if context != _OPTIONS_REQUEST_CONTEXT:
@@ -544,10 +539,13 @@ def client_view(session: Session) -> SessionRequest:
     request = session.request.request
     if not isinstance(request, IssuanceRequest):
         return request
-    credentials = tuple(
-        replace(credential, revocation_key="", revocation_supported=credential.revocation_key != "") for credential in request.credentials
-    )
-    return replace(request, credentials=credentials)
+    return replace(request, credentials=tuple(replace(credential, revocation_key="") for credential in request.credentials))
+
+
+def with_implicit_disclosure(session: Session) -> SessionRequest:
+    """The session request as the answer must satisfy it: the app adds by itself what earlier sessions of the chain disclosed."""
+    request = session.request.request
+    return replace(request, disclose=request.disclose + session.implicit_disclosure)
 
 
 def disclosed_again(disclosed: tuple[tuple[DisclosedAttribute, ...] | None, ...]) -> ConDisCon:
@@ -621,12 +619,10 @@ def _seconds(count: int) -> timedelta:
     return timedelta(seconds=max(-(10**9), min(count, 10**9)))
 
 
-class _MalformedInput:
-    """Turns an error about the form of the app's message into the refusal that leaves the session as it was."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, MalformedError):
-            raise MalformedInputError(str(error), departure=error.departure) from error
+@contextmanager
+def _malformed_input() -> Iterator[None]:
+    """Turns an error about the form of the caller's message into the refusal that leaves the session as it was."""
+    try:
+        yield
+    except MalformedError as error:
+        raise MalformedInputError(str(error), departure=error.departure) from error

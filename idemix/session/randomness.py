@@ -7,9 +7,9 @@ from gmpy2 import mpz
 from ..arith.randomness import SYSTEM_RANDOM, RandomSource
 
 #: The alphabet of tokens (irmago `internal/common/common.go`).
-TOKEN_ALPHABET: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-TOKEN_LENGTH: Final = 20
-NONCE_BITS: Final = 128
+_ALPHABET: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+_LENGTH: Final = 20
+_NONCE_BITS: Final = 128
 
 
 class Randomness(RandomSource, Protocol):
@@ -43,7 +43,7 @@ class SystemRandomness:
         return self._source.below(bound)
 
     def _token(self) -> str:
-        return "".join(TOKEN_ALPHABET[int(self.below(len(TOKEN_ALPHABET)))] for _ in range(TOKEN_LENGTH))
+        return "".join(_ALPHABET[int(self.below(len(_ALPHABET)))] for _ in range(_LENGTH))
 
     def requestor_token(self) -> str:
         return self._token()
@@ -58,4 +58,4 @@ class SystemRandomness:
         return f"{int(self.below(10_000)):04d}"
 
     def nonce(self) -> mpz:
-        return self.bits(NONCE_BITS)
+        return self.bits(_NONCE_BITS)

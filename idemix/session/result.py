@@ -5,10 +5,13 @@ Source: irmago `irma/server/api.go` (SessionResult).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
+from ..errors import MalformedRequestError
 from ..messages import SignedMessage
 from ..request.base import Action
-from ..verification import DisclosedAttribute, ProofStatus, disclosed_to_json
+from ..request.reading import Fields
+from ..verification import DisclosedAttributes, ProofStatus, disclosed_to_json
 from .status import Status
 
 
@@ -27,6 +30,19 @@ class SessionPointer:
     def to_json(self) -> dict[str, object]:
         return {"u": self.url, "irmaqr": self.action.value}
 
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Read the JSON of a QR.
+
+        Raises:
+            MalformedRequestError: it is none.
+        """
+        fields = Fields.read(value, "", frozenset({"u", "irmaqr"}))
+        action = fields.text("irmaqr")
+        if action not in {known.value for known in Action}:
+            raise MalformedRequestError("irmaqr", "expected a session type")
+        return cls(fields.text("u"), Action(action))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionResult:
@@ -44,7 +60,7 @@ class SessionResult:
     status: Status
     action: Action
     proof_status: ProofStatus | None = None
-    disclosed: tuple[tuple[DisclosedAttribute, ...] | None, ...] = ()
+    disclosed: DisclosedAttributes = ()
     signature: SignedMessage | None = None
     error: Mapping[str, object] | None = None
     next_session: str | None = None

@@ -6,14 +6,14 @@ Source: irmago `irma/server/irmaserver/sessions.go` (sessionData); the JSON name
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NewType, Self
+from typing import Any, NewType, Self
 
 from ..messages import SignedMessage
 from ..protocol_version import ProtocolVersion
 from ..request.base import Action
-from ..request.condiscon import ConDisCon
-from ..request.requestor import RequestorRequest
-from ..verification import DisclosedAttribute, ProofStatus
+from ..request.condiscon import ConDisCon, condiscon_from_json, condiscon_to_json
+from ..request.requestor import RequestorRequest, parse_session_request
+from ..verification import DisclosedAttributes, ProofStatus, disclosed_from_json
 from .result import SessionPointer, SessionResult
 from .status import PairingMethod, Status
 
@@ -51,6 +51,27 @@ class RememberedExchange:
     http_status: int
     session_status: Status
 
+    def to_json(self) -> dict[str, object]:
+        return {
+            "Endpoint": self.path,
+            "Message": self.body_hash.hex(),
+            "Authorization": self.authorization,
+            "Response": self.response.decode(),
+            "Status": self.http_status,
+            "SessionStatus": self.session_status.value,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        return cls(
+            path=value["Endpoint"],
+            body_hash=bytes.fromhex(value["Message"]),
+            authorization=value["Authorization"],
+            response=value["Response"].encode(),
+            http_status=value["Status"],
+            session_status=Status(value["SessionStatus"]),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
@@ -84,13 +105,60 @@ class Session:
     version: ProtocolVersion | None = None
     options: SessionOptions = field(default_factory=SessionOptions)
     proof_status: ProofStatus | None = None
-    disclosed: tuple[tuple[DisclosedAttribute, ...] | None, ...] = ()
+    disclosed: DisclosedAttributes = ()
     signature: SignedMessage | None = None
     error: Mapping[str, object] | None = None
     next_token: RequestorToken | None = None
     next_pointer: SessionPointer | None = None
     remembered: RememberedExchange | None = None
     revision: int = 0
+
+    def to_json(self) -> dict[str, object]:
+        """Write the session for a store, under the reference's names where it has them."""
+        return {
+            "Action": self.action.value,
+            "RequestorToken": self.requestor_token,
+            "ClientToken": self.client_token,
+            "FrontendAuth": self.frontend_auth,
+            "ClientAuth": self.client_auth,
+            "Requestor": self.requestor,
+            "Rrequest": self.request.to_json(),
+            "ImplicitDisclosure": condiscon_to_json(self.implicit_disclosure),
+            "Status": self.status.value,
+            "Version": None if self.version is None else str(self.version),
+            "Options": {"pairingMethod": self.options.pairing_method.value, "pairingCode": self.options.pairing_code},
+            "LastActive": self.last_active.isoformat(),
+            "Result": self.result.to_json(),
+            "Next": None if self.next_pointer is None else self.next_pointer.to_json(),
+            "ResponseCache": None if self.remembered is None else self.remembered.to_json(),
+            "Revision": self.revision,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Read what `to_json` wrote."""
+        result, options, version = value["Result"], value["Options"], value["Version"]
+        return cls(
+            requestor_token=RequestorToken(value["RequestorToken"]),
+            client_token=ClientToken(value["ClientToken"]),
+            frontend_auth=FrontendAuth(value["FrontendAuth"]),
+            client_auth=None if value["ClientAuth"] is None else ClientAuth(value["ClientAuth"]),
+            requestor=value["Requestor"],
+            request=parse_session_request(value["Rrequest"]),
+            implicit_disclosure=condiscon_from_json(value["ImplicitDisclosure"]),
+            status=Status(value["Status"]),
+            version=None if version is None else ProtocolVersion.parse(version),
+            options=SessionOptions(PairingMethod(options["pairingMethod"]), options["pairingCode"]),
+            last_active=datetime.fromisoformat(value["LastActive"]),
+            proof_status=ProofStatus(result["proofStatus"]) if "proofStatus" in result else None,
+            disclosed=disclosed_from_json(result.get("disclosed", ())),
+            signature=SignedMessage.from_json(result["signature"]) if "signature" in result else None,
+            error=result.get("error"),
+            next_token=RequestorToken(result["nextSession"]) if "nextSession" in result else None,
+            next_pointer=None if value["Next"] is None else SessionPointer.from_json(value["Next"]),
+            remembered=None if value["ResponseCache"] is None else RememberedExchange.from_json(value["ResponseCache"]),
+            revision=value["Revision"],
+        )
 
     @property
     def action(self) -> Action:

@@ -1,0 +1,183 @@
+"""The issuer's side of issuance sessions: fill in the request, check the commitments, sign.
+
+Source: irmago `irma/server/irmaserver/helpers.go` (validateIssuanceRequest), `handle.go` (handlePostCommitments).
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol, Self
+
+from ..arith.randomness import RandomSource
+from ..credential.metadata import default_expiry
+from ..errors import UnknownIdentifierError, UnknownPublicKeyError
+from ..issuance.issuer import sign_credential
+from ..issuance.messages import IssueCommitmentMessage, IssueSignatureMessage
+from ..keys.private import PrivateKey
+from ..keys.public import PublicKey
+from ..messages import Disclosure
+from ..proofs import ProofU
+from ..request.attribute_list import attribute_list
+from ..request.issuance import CredentialRequest, IssuanceRequest
+from ..request.reading import RequestRuleError
+from ..request.validation import check_credential
+from ..scheme.configuration import Configuration
+from ..scheme.identifiers import IssuerId
+from ..verification import ShownCredential, Verified, WantedCredential, WrongProofKindError, verify_shown
+from .errors import KeyshareProofMissingError, MalformedInputError
+
+
+class IssuerKeys(Protocol):
+    """The private keys that may sign, with their public keys."""
+
+    def signing_key(self, issuer: IssuerId, counter: int | None = None) -> tuple[PublicKey, PrivateKey]:
+        """Return a key pair of an issuer.
+
+        Args:
+            issuer: whose key.
+            counter: which key; None for the newest that is activated and whose public key the configuration knows.
+
+        Raises:
+            UnknownIdentifierError: there is none.
+        """
+        ...
+
+
+def prepare_issuance(request: IssuanceRequest, configuration: Configuration, issuer_keys: IssuerKeys, now: datetime) -> IssuanceRequest:
+    """Check what issuing needs, and fill in what the server decides: keys, expiry, random blind attributes.
+
+    Raises:
+        RequestRuleError: a key is missing or has expired, revocation is not to be had, the attributes do not fit the type, or
+            the credential would have expired already.
+    """
+    credentials = tuple(
+        _prepare(credential, f"credentials[{i}]", configuration, issuer_keys, now) for i, credential in enumerate(request.credentials)
+    )
+    return replace(request, credentials=credentials)
+
+
+def _prepare(
+    credential: CredentialRequest, where: str, configuration: Configuration, issuer_keys: IssuerKeys, now: datetime
+) -> CredentialRequest:
+    issuer, type_id = credential.credential_type.issuer, credential.credential_type
+    try:
+        public_key, _ = issuer_keys.signing_key(issuer)
+    except UnknownIdentifierError as error:
+        raise RequestRuleError(f"{where}.credential", f"missing private key of issuer {issuer}") from error
+    if now.timestamp() > public_key.expires_at:
+        raise RequestRuleError(f"{where}.credential", f"cannot issue using expired public key {issuer}-{public_key.counter}")
+    credential_type = configuration.credential_types[type_id]
+    if credential_type.supports_revocation:
+        raise RequestRuleError(f"{where}.credential", f"revocation enabled for {type_id} but no revocation server configured")
+    expires_at = default_expiry(int(now.timestamp())) if credential.expires_at is None else credential.expires_at
+    prepared = replace(
+        credential,
+        key_counter=public_key.counter,
+        random_blind_ids=credential_type.random_blind_names,
+        revocation_supported=False,
+        expires_at=expires_at,
+    )
+    check_credential(prepared, credential_type, where)
+    if expires_at < now.timestamp():
+        raise RequestRuleError(f"{where}.validity", "cannot issue expired credentials")
+    return prepared
+
+
+@dataclass(frozen=True, slots=True)
+class Commitments:
+    """An app's commitments, taken apart: disclosure proofs first, then one commitment proof per credential to issue."""
+
+    message: IssueCommitmentMessage
+    request: IssuanceRequest
+    shown: tuple[ShownCredential, ...]
+    wanted: tuple[WantedCredential, ...]
+    proofs: tuple[ProofU, ...]
+
+    @classmethod
+    def of(cls, message: IssueCommitmentMessage, request: IssuanceRequest, configuration: Configuration) -> Self:
+        """Take a message apart and look up its keys.
+
+        Raises:
+            MalformedInputError: there are too few proofs, one is not of the kind its place wants, or a key is not known.
+            KeyshareProofMissingError: a proof needs the part of a keyshare server.
+            MalformedProofError: a disclosure proof has not the structure of one.
+        """
+        count = len(message.proofs) - len(request.credentials)
+        if count < 0:
+            raise MalformedInputError("Received insufficient proofs")
+        proofs = tuple(message.proofs)
+        try:
+            shown = tuple(ShownCredential.of(proof, configuration, f"combinedProofs[{i}]") for i, proof in enumerate(proofs[:count]))
+            wanted = tuple(
+                WantedCredential(
+                    configuration.credential_types[credential.credential_type],
+                    configuration.public_key(credential.credential_type.issuer, credential.key_counter),
+                )
+                for credential in request.credentials
+            )
+        except (WrongProofKindError, UnknownPublicKeyError) as error:
+            raise MalformedInputError(str(error)) from error
+        parts: tuple[ShownCredential | WantedCredential, ...] = (*shown, *wanted)
+        for part in parts:
+            if configuration.schemes[part.type.id.scheme].has_keyshare:
+                raise KeyshareProofMissingError(f"no keyshare proof included for scheme {part.type.id.scheme}")
+        commitments = tuple(proof for proof in proofs[count:] if isinstance(proof, ProofU))
+        if len(commitments) != len(wanted):
+            raise MalformedInputError("Received invalid issuance commitment")
+        return cls(message, request, shown, wanted, commitments)
+
+
+def verify_commitments(commitments: Commitments, configuration: Configuration, *, now: datetime) -> Verified:
+    """Verify all proofs of a message, and the disclosures against the request.
+
+    Raises:
+        WrongProofKindError, IndexOutOfRangeError, MalformedProofError: as `idemix.verification.verify_disclosure`.
+    """
+    request = commitments.request
+    return verify_shown(
+        Disclosure(commitments.message.proofs, commitments.message.indices),
+        commitments.shown,
+        request,
+        configuration,
+        context=request.proof_context(),
+        nonce=request.proof_nonce(),
+        is_signature=False,
+        at=now.timestamp(),
+        wanted=commitments.wanted,
+    )
+
+
+def sign_credentials(
+    commitments: Commitments, issuer_keys: IssuerKeys, now: datetime, random: RandomSource
+) -> tuple[IssueSignatureMessage, ...]:
+    """Sign the credentials of a message whose proofs were verified. Private and public key are of the counter promised at the start.
+
+    Raises:
+        UnknownIdentifierError: a private key is gone since.
+        MalformedError: the attributes do not fit the metadata attribute or the key.
+    """
+    return tuple(
+        _sign(credential, wanted, proof, commitments, issuer_keys, now, random)
+        for credential, wanted, proof in zip(commitments.request.credentials, commitments.wanted, commitments.proofs, strict=True)
+    )
+
+
+def _sign(
+    credential: CredentialRequest,
+    wanted: WantedCredential,
+    proof: ProofU,
+    commitments: Commitments,
+    issuer_keys: IssuerKeys,
+    now: datetime,
+    random: RandomSource,
+) -> IssueSignatureMessage:
+    public_key, private_key = issuer_keys.signing_key(credential.credential_type.issuer, credential.key_counter)
+    return sign_credential(
+        private_key,
+        public_key,
+        proof.U,
+        attribute_list(credential, wanted.type, signed_at=int(now.timestamp())),
+        nonce2=commitments.message.nonce2,
+        context=commitments.request.proof_context(),
+        blind_indices=wanted.blind_bases,
+        random=random,
+    )
