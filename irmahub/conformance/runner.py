@@ -131,17 +131,19 @@ def run_file(path: Path, context: Context) -> FileReport:
     if not shapes:
         report.failures.append(("file", "its shape is unknown"))
         return report
-    groups = set()
+    taken = set()
     for shape in shapes:
         try:
             for case in shape.cases(document, context):
-                groups.add(case.group.partition(".")[0])
+                taken.add(case.group.partition(".")[0])
+                taken.add(case.name)
                 _run(case, report)
         except Exception as error:  # a fault of a shape's module must show, and must not hide the other files
             report.failures.append(("file", f"its cases cannot be read: {_last_line(error)}"))
             return report
     for name, cases in document.items():
-        if name not in groups and isinstance(cases, list) and any(isinstance(case, Mapping) and "name" in case for case in cases):
+        names = {case["name"] for case in cases if isinstance(case, Mapping) and "name" in case} if isinstance(cases, list) else set()
+        if names and name not in taken and names.isdisjoint(taken):
             report.failures.append((name, "no module takes this list of cases"))
     return report
 
