@@ -6,31 +6,63 @@ Source: irmago `irma/server/requestorserver/conf.go` (`initialize`, `validatePer
 (`ReadKey`).
 """
 
-import base64
-import binascii
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
-
+from idemix.clock import Clock
+from idemix.errors import MalformedRequestError
+from idemix.request import IssuanceRequest, parse_session_request
 from idemix.scheme.configuration import Configuration
 
 from .config import AUTH_METHODS, ConfigurationError, GatewayConfig, Problem, RequestorConfig
 from .models import AuthMethod
 from .permissions import BadPatternError, IssuerKeyCheck, Permissions, compile_host_pattern, validate_permissions
 from .requestors.directory import DirectoryKey, DirectoryRequestor, RequestorDirectory, hash_token
+from .requestors.key_material import decode_secret, read_public_key
+from .result_jwt import ResultSigner, read_signer
+from .schemes import LoadedSchemes
 
 NO_REQUESTORS: Final = "No requestors configured; either configure one or more requestors or disable requestor authentication"
 OPEN_ISSUING: Final = (
     "If issuing is enabled in production mode without authentication, client_port must be given, so that the requestor API is not public"
 )
-_PEM: Final = re.compile(r"-----BEGIN ([^-\r\n]*)-----\r?\n(.*?)-----END \1-----", re.DOTALL)
-_BASE64: Final = re.compile(r"(?:[A-Za-z0-9+/]*|[A-Za-z0-9_-]*)(={0,2})")
+
+
+def checked_directory(
+    config: GatewayConfig, schemes: LoadedSchemes, clock: Clock, *, pepper: bytes, has_database: bool
+) -> tuple[RequestorDirectory, ResultSigner | None]:
+    """Check everything that the configuration names, and read its requestors and its key for results.
+
+    Args:
+        config: the configuration.
+        schemes: what permissions are checked against.
+        clock: for the signer.
+        pepper: the key of the token hashes.
+        has_database: whether requestors may come from elsewhere.
+
+    Raises:
+        ConfigurationError: with every fault.
+    """
+    problems: list[Problem] = []
+    if not (config.no_auth or config.requestors or has_database):
+        problems.append(Problem("requestors", NO_REQUESTORS))
+    directory = RequestorDirectory.of((), pepper=pepper)
+    signer: ResultSigner | None = None
+    try:
+        directory = configured_directory(config, pepper=pepper)
+    except ConfigurationError as error:
+        problems += error.problems
+    try:
+        signer = read_signer(config, clock)
+    except ConfigurationError as error:
+        problems += error.problems
+    problems += _permission_problems(config, schemes)
+    problems += _static_session_problems(config, has_signer=bool(config.jwt_privkey or config.jwt_privkey_file))
+    if problems:
+        raise ConfigurationError(problems)
+    return directory, signer
 
 
 def configured_directory(config: GatewayConfig, *, pepper: bytes) -> RequestorDirectory:
@@ -58,22 +90,35 @@ def configured_directory(config: GatewayConfig, *, pepper: bytes) -> RequestorDi
     return RequestorDirectory.of(requestors, pepper=pepper, global_permissions=config.permissions)
 
 
-def check_permissions(config: GatewayConfig, configuration: Configuration, private_keys: IssuerKeyCheck) -> None:
-    """Check every permission of the configuration against the schemes and the private keys.
-
-    Raises:
-        ConfigurationError: with every fault.
-    """
+def _permission_problems(config: GatewayConfig, schemes: LoadedSchemes) -> Iterator[Problem]:
+    """Every fault in the permissions, against the schemes and the private keys."""
+    configuration, private_keys = schemes.configuration, schemes.issuer_keys
     keys = None if config.skip_private_keys_check else private_keys
-    problems = [Problem("permissions", text) for text in validate_permissions("Global", config.permissions, configuration, keys)]
+    for text in validate_permissions("Global", config.permissions, configuration, keys):
+        yield Problem("permissions", text)
     for name, requestor in config.requestors.items():
-        where = f"requestors.{name}.permissions"
-        problems += [Problem(where, text) for text in validate_permissions(f"Requestor {name}", requestor.permissions, configuration, keys)]
-        problems += _host_problems(f"requestors.{name}.host_perms", requestor.permissions)
+        for text in validate_permissions(f"Requestor {name}", requestor.permissions, configuration, keys):
+            yield Problem(f"requestors.{name}.permissions", text)
+        yield from _host_problems(f"requestors.{name}.host_perms", requestor.permissions)
     if _issues_openly(config, configuration, private_keys):
-        problems.append(Problem("no_auth", OPEN_ISSUING))
-    if problems:
-        raise ConfigurationError(problems)
+        yield Problem("no_auth", OPEN_ISSUING)
+
+
+def _static_session_problems(config: GatewayConfig, *, has_signer: bool) -> Iterator[Problem]:
+    """Static sessions must be readable, issue nothing, and have somewhere to send a result that can be signed."""
+    for name, content in config.static_sessions.items():
+        where = f"static_sessions.{name}"
+        try:
+            request = parse_session_request(content)
+        except MalformedRequestError as error:
+            yield Problem(where, str(error))
+            continue
+        if isinstance(request.request, IssuanceRequest):
+            yield Problem(where, "must be a disclosure or signature session")
+        if not request.callback_url and not request.next_session_url:
+            yield Problem(where, "needs callbackUrl or nextSession.url")
+        if not (has_signer or config.allow_unsigned_callbacks):
+            yield Problem(where, "needs a key that signs results, or allow_unsigned_callbacks")
 
 
 def _issues_openly(config: GatewayConfig, configuration: Configuration, private_keys: IssuerKeyCheck) -> bool:
@@ -133,41 +178,3 @@ def _read_key(name: str, requestor: RequestorConfig, pepper: bytes) -> Directory
     except ValueError as error:
         option = f"{where}.key_file" if requestor.key_file else f"{where}.key"
         raise ConfigurationError([Problem(option, f"the key of requestor {name} cannot be used: {error}")]) from error
-
-
-def decode_secret(text: str) -> bytes:
-    """Decode an HMAC secret: base64 in the standard or the URL alphabet, padded or not; line ends are skipped.
-
-    Raises:
-        ValueError: it is not base64, or empty.
-    """
-    joined = text.replace("\r", "").replace("\n", "")
-    match = _BASE64.fullmatch(joined)
-    digits = joined.rstrip("=")
-    if match is None or (match[1] and len(joined) % 4) or len(digits) % 4 == 1:
-        raise ValueError("it is not base64")
-    try:
-        return base64.b64decode(digits.translate(str.maketrans("-_", "+/")) + "=" * (-len(digits) % 4), validate=True)
-    except binascii.Error as error:
-        raise ValueError("it is not base64") from error
-
-
-def read_public_key(pem: str) -> RSAPublicKey:
-    """Read the first PEM block as an RSA public key (SubjectPublicKeyInfo), or as a certificate of one.
-
-    Raises:
-        ValueError: it is neither.
-    """
-    block = _PEM.search(pem)
-    if block is None:
-        raise ValueError("it is not PEM")
-    der = decode_secret("".join(block[2].split()))
-    try:
-        key = load_der_public_key(der)
-        if key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) != der:
-            raise ValueError("it is not a SubjectPublicKeyInfo")
-    except ValueError:
-        key = x509.load_der_x509_certificate(der).public_key()
-    if not isinstance(key, RSAPublicKey):
-        raise ValueError("it is not an RSA key")
-    return key

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from idemix.arith.randomness import SYSTEM_RANDOM, RandomSource
 from idemix.clock import Clock
 from idemix.errors import MalformedError
+from idemix.keys.generate import generate_key_pair
 from idemix.keys.private import PrivateKey
 from idemix.keys.public import PublicKey
 from idemix.scheme.identifiers import IssuerId
@@ -100,8 +101,6 @@ class IssuerKeyRegister:
         with self._database.read() as session:
             if _row(session, issuer_id, counter) is not None:
                 raise _counter_taken(issuer_id, counter)
-        from idemix.keys.generate import generate_key_pair
-
         pair = generate_key_pair(
             modulus_bits,
             counter=counter,

@@ -18,6 +18,7 @@ class SessionRecord(Base):
         action: `disclosing`, `signing` or `issuing`.
         request: the session request with a marker for every value.
         status, proof_status, error: as at the last event, in the reference's words.
+        revision: the session's at the last event, so that events written late change nothing back.
     """
 
     __tablename__ = "session_records"
@@ -32,6 +33,7 @@ class SessionRecord(Base):
     status: Mapped[str] = mapped_column(String(32), index=True)
     proof_status: Mapped[str | None] = mapped_column(String(32))
     error: Mapped[str | None] = mapped_column(String(64))
+    revision: Mapped[int] = mapped_column(default=0)
     started_at: Mapped[datetime] = mapped_column(index=True)
     connected_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]

@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("status", sa.String(length=32), nullable=False),
         sa.Column("proof_status", sa.String(length=32), nullable=True),
         sa.Column("error", sa.String(length=64), nullable=True),
+        sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("started_at", UtcDateTime(), nullable=False),
         sa.Column("connected_at", UtcDateTime(), nullable=True),
         sa.Column("ended_at", UtcDateTime(), nullable=True),

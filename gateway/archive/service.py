@@ -1,0 +1,355 @@
+"""Writing the archive in batches beside the requests, and reading it."""
+
+import hashlib
+import logging
+import queue
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Select, delete, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session as SqlSession
+
+from idemix.clock import Clock, system_clock
+from idemix.session.session import Session
+from idemix.session.status import Status
+
+from ..actor import Actor
+from ..authorization import Action, authorize, may
+from ..database import Database
+from ..inputs import NotFoundError
+from ..models import Requestor, SessionEvent, SessionRecord
+from .redaction import redacted_request
+
+_log = logging.getLogger(__name__)
+
+#: Events kept in memory until they are written; what comes on top is lost, and counted.
+QUEUE_SIZE: Final = 20_000
+
+#: Events in one transaction.
+BATCH_SIZE: Final = 500
+
+#: How long events may wait for others of their batch, and how long a batch waits after the database refused it, in seconds.
+BATCH_SECONDS: Final = 0.25
+RETRY_SECONDS: Final = 1.0
+
+TOKEN_PREFIX: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class EventInfo:
+    """An event of a session."""
+
+    at: datetime
+    kind: str
+    detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordInfo:
+    """A session as pages and API show it. Fields as in `gateway.models.SessionRecord`; `events` only where one session was asked for."""
+
+    id: int
+    token_prefix: str
+    requestor_name: str
+    action: str
+    request: Mapping[str, Any]
+    status: str
+    proof_status: str | None
+    error: str | None
+    started_at: datetime
+    connected_at: datetime | None
+    ended_at: datetime | None
+    events: tuple[EventInfo, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Noted:
+    """An event on its way: the session as it was then."""
+
+    session: Session
+    at: datetime
+    is_start: bool
+
+
+class Archive:
+    """The archive of one database.
+
+    Args:
+        database: where it is written.
+        clock: tells the time of events.
+        queue_size: how many events may wait.
+    """
+
+    def __init__(self, database: Database, *, clock: Clock = system_clock, queue_size: int = QUEUE_SIZE) -> None:
+        self._database = database
+        self._clock = clock
+        self._queue: queue.Queue[_Noted | None] = queue.Queue(queue_size)
+        self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._lost = 0
+
+    @property
+    def lost(self) -> int:
+        """How many events were lost because the queue was full."""
+        return self._lost
+
+    @property
+    def waiting(self) -> int:
+        """About how many events are not written yet."""
+        return self._queue.qsize()
+
+    def session_started(self, session: Session) -> None:
+        """Note a new session. Returns at once."""
+        self._note(_Noted(session, self._clock(), is_start=True))
+
+    def session_changed(self, session: Session) -> None:
+        """Note that a session has another status. Returns at once."""
+        self._note(_Noted(session, self._clock(), is_start=False))
+
+    def _note(self, noted: _Noted) -> None:
+        try:
+            self._queue.put_nowait(noted)
+        except queue.Full:
+            with self._lock:
+                self._lost += 1
+
+    def start(self) -> None:
+        """Start writing, in a thread. Call it after a fork."""
+        if self._thread is None:
+            self._stopping.clear()
+            self._thread = threading.Thread(target=self._write_batches, name="archive", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Write what is waiting, and end the thread. A batch that the database refuses now is lost, and counted."""
+        if self._thread is not None:
+            self._stopping.set()
+            self._queue.put(None)
+            self._thread.join()
+            self._thread = None
+
+    def flush(self) -> None:
+        """Write what is waiting, in the calling thread; for a process without `start`, such as a command."""
+        while batch := self._take(wait=False):
+            self._write(batch)
+
+    def _write_batches(self) -> None:
+        while True:
+            batch = self._take(wait=True)
+            while batch:
+                try:
+                    self._write(batch)
+                    batch = []
+                except Exception:
+                    # The database may be away; the batch is kept, and the queue holds what comes meanwhile.
+                    _log.exception("%d events of the archive could not be written", len(batch))
+                    if self._stopping.wait(RETRY_SECONDS):
+                        with self._lock:
+                            self._lost += len(batch)
+                        batch = []
+            if self._stopping.is_set() and self._queue.empty():
+                return
+
+    def _take(self, *, wait: bool) -> list[_Noted]:
+        batch: list[_Noted] = []
+        while len(batch) < BATCH_SIZE:
+            try:
+                noted = self._queue.get(block=wait, timeout=BATCH_SECONDS if wait else None)
+            except queue.Empty:
+                break
+            if noted is None:
+                break
+            batch.append(noted)
+        return batch
+
+    def _write(self, batch: list[_Noted]) -> None:
+        records: dict[str, dict[str, Any]] = {}
+        for noted in batch:
+            records.setdefault(_token_hash(noted.session), _new_record(noted))
+        latest: dict[str, _Noted] = {}
+        for noted in batch:
+            token_hash = _token_hash(noted.session)
+            if token_hash not in latest or latest[token_hash].session.revision <= noted.session.revision:
+                latest[token_hash] = noted
+        events = [(_token_hash(noted.session), noted.at, *_event(noted)) for noted in batch]
+        self._database.write(lambda session: _write_batch(session, self._database.is_sqlite, records, latest, events))
+
+    # Reading.
+
+    def records(
+        self,
+        actor: Actor,
+        *,
+        requestor_name: str | None = None,
+        action: str | None = None,
+        status: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        before_id: int | None = None,
+        limit: int = 50,
+    ) -> tuple[RecordInfo, ...]:
+        """List sessions that the actor may see, the newest first.
+
+        Args:
+            actor: who looks.
+            requestor_name, action, status: exact filters.
+            since, until: of the start, `until` excluded.
+            before_id: for the next page, the last id of this one.
+            limit: of the page, at most 1000.
+
+        Raises:
+            PermissionDeniedError: the actor may see none, wherever.
+        """
+        query = _visible(actor).order_by(SessionRecord.id.desc()).limit(min(limit, 1000))
+        for column, value in (
+            (SessionRecord.requestor_name, requestor_name),
+            (SessionRecord.action, action),
+            (SessionRecord.status, status),
+        ):
+            if value is not None:
+                query = query.where(column == value)
+        if since is not None:
+            query = query.where(SessionRecord.started_at >= since)
+        if until is not None:
+            query = query.where(SessionRecord.started_at < until)
+        if before_id is not None:
+            query = query.where(SessionRecord.id < before_id)
+        with self._database.read() as session:
+            return tuple(_info(row) for row in session.scalars(query))
+
+    def record(self, actor: Actor, record_id: int) -> RecordInfo:
+        """Look at one session with its events.
+
+        Raises:
+            PermissionDeniedError: the actor may see none, wherever.
+            NotFoundError: there is no such session, or none that the actor may see.
+        """
+        with self._database.read() as session:
+            row = session.scalar(_visible(actor).where(SessionRecord.id == record_id))
+            if row is None:
+                raise NotFoundError("session", record_id)
+            return _info(row, tuple(EventInfo(event.at, event.kind, event.detail) for event in row.events))
+
+    def forget(self, before: datetime) -> int:
+        """Remove sessions that started before a moment: the retention of the installation.
+
+        Returns:
+            How many were removed.
+        """
+        removed = 0
+        while True:
+
+            def work(session: SqlSession) -> int:
+                old = session.scalars(select(SessionRecord.id).where(SessionRecord.started_at < before).limit(BATCH_SIZE)).all()
+                session.execute(delete(SessionRecord).where(SessionRecord.id.in_(old)))
+                return len(old)
+
+            count = self._database.write(work)
+            removed += count
+            if count < BATCH_SIZE:
+                return removed
+
+
+def _token_hash(session: Session) -> str:
+    return hashlib.sha256(session.requestor_token.encode()).hexdigest()
+
+
+def _new_record(noted: _Noted) -> dict[str, Any]:
+    session = noted.session
+    return {
+        "token_hash": _token_hash(session),
+        "token_prefix": session.requestor_token[:TOKEN_PREFIX],
+        "requestor_name": session.requestor,
+        "action": session.request.request.action.value,
+        "request": redacted_request(session.request),
+        "status": session.status.value,
+        # Below any session's own, so that the event that follows writes its status, times and outcome.
+        "revision": -1,
+        "started_at": noted.at,
+    }
+
+
+def _event(noted: _Noted) -> tuple[str, dict[str, Any]]:
+    session = noted.session
+    detail: dict[str, Any] = {"status": session.status.value}
+    if session.version is not None:
+        detail["version"] = str(session.version)
+    if session.proof_status is not None:
+        detail["proofStatus"] = session.proof_status.value
+    if _error(session) is not None:
+        detail["error"] = _error(session)
+    return ("started" if noted.is_start else session.status.value.lower()), detail
+
+
+def _error(session: Session) -> str | None:
+    """The code of the error; its message may quote what was sent."""
+    return None if session.error is None else str(session.error.get("error", ""))[:64]
+
+
+def _write_batch(
+    session: SqlSession,
+    is_sqlite: bool,
+    records: Mapping[str, dict[str, Any]],
+    latest: Mapping[str, _Noted],
+    events: list[tuple[str, datetime, str, dict[str, Any]]],
+) -> None:
+    # Another process may have written a later event of the same session first; then its row stands.
+    insert = sqlite_insert if is_sqlite else postgresql_insert
+    session.execute(insert(SessionRecord).on_conflict_do_nothing(), [records[key] for key in sorted(records)])
+    rows = {
+        row.token_hash: row
+        for row in session.scalars(
+            select(SessionRecord).where(SessionRecord.token_hash.in_(sorted(records))).order_by(SessionRecord.token_hash).with_for_update()
+        )
+    }
+    for token_hash, at, kind, detail in events:
+        row = rows[token_hash]
+        session.add(SessionEvent(record_id=row.id, at=at, kind=kind, detail=detail))
+        if kind == "started":
+            row.started_at = min(row.started_at, at)
+        elif row.connected_at is None and detail["status"] in (Status.CONNECTED.value, Status.PAIRING.value):
+            row.connected_at = at
+        elif row.ended_at is None and Status(detail["status"]).is_finished:
+            row.ended_at = at
+    for token_hash, noted in latest.items():
+        row, state = rows[token_hash], noted.session
+        if row.revision < state.revision:
+            row.revision = state.revision
+            row.status = state.status.value
+            row.proof_status = None if state.proof_status is None else state.proof_status.value
+            row.error = _error(state)
+
+
+def _visible(actor: Actor) -> Select[SessionRecord]:
+    """Select what the actor may see: everything, or the sessions of the requestors of its organisations."""
+    if may(actor, Action.SESSION_VIEW):
+        return select(SessionRecord)
+    scopes = [grant.scope for grant in actor.grants if may(actor, Action.SESSION_VIEW, grant.scope)]
+    organisations = [int(scope.removeprefix("organisation:")) for scope in scopes if scope.startswith("organisation:")]
+    if not organisations:
+        authorize(actor, Action.SESSION_VIEW)
+    names = select(Requestor.name).where(Requestor.organisation_id.in_(organisations))
+    return select(SessionRecord).where(SessionRecord.requestor_name.in_(names))
+
+
+def _info(row: SessionRecord, events: tuple[EventInfo, ...] = ()) -> RecordInfo:
+    return RecordInfo(
+        id=row.id,
+        token_prefix=row.token_prefix,
+        requestor_name=row.requestor_name,
+        action=row.action,
+        request=row.request,
+        status=row.status,
+        proof_status=row.proof_status,
+        error=row.error,
+        started_at=row.started_at,
+        connected_at=row.connected_at,
+        ended_at=row.ended_at,
+        events=events,
+    )
