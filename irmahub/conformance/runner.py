@@ -127,20 +127,20 @@ def run_file(path: Path, context: Context) -> FileReport:
     except (OSError, ValueError) as error:
         report.failures.append(("file", f"cannot be read: {error}"))
         return report
-    shapes = [shape for shape in _shapes() if isinstance(document, Mapping) and shape.matches(document)]
-    if not shapes:
-        report.failures.append(("file", "its shape is unknown"))
-        return report
     taken = set()
-    for shape in shapes:
-        try:
+    try:
+        shapes = [shape for shape in _shapes() if isinstance(document, Mapping) and shape.matches(document)]
+        for shape in shapes:
             for case in shape.cases(document, context):
                 taken.add(case.group.partition(".")[0])
                 taken.add(case.name)
                 _run(case, report)
-        except Exception as error:  # a fault of a shape's module must show, and must not hide the other files
-            report.failures.append(("file", f"its cases cannot be read: {_last_line(error)}"))
-            return report
+    except Exception as error:  # a fault of a shape's module must show, and must not hide the other files
+        report.failures.append(("file", f"its cases cannot be read: {_last_line(error)}"))
+        return report
+    if not shapes:
+        report.failures.append(("file", "its shape is unknown"))
+        return report
     for name, cases in document.items():
         names = {case["name"] for case in cases if isinstance(case, Mapping) and "name" in case} if isinstance(cases, list) else set()
         if names and name not in taken and names.isdisjoint(taken):
