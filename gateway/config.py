@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from idemix.errors import MalformedError
 
-from .permissions import Permissions
+from .permissions import NO_PERMISSIONS, Permissions
 
 DEFAULT_PORT: Final = 8088
 MAX_PORT: Final = 65535
@@ -61,7 +61,7 @@ class RequestorConfig:
     auth_method: str = ""
     key: str = field(default="", repr=False)
     key_file: str = ""
-    permissions: Permissions = Permissions()
+    permissions: Permissions = NO_PERMISSIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class GatewayConfig:
     no_tls: bool = False
     no_auth: bool = False
     requestors: Mapping[str, RequestorConfig] = field(default_factory=dict)
-    permissions: Permissions = Permissions()
+    permissions: Permissions = NO_PERMISSIONS
     skip_private_keys_check: bool = False
     static_sessions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     static_path: Path | None = None
@@ -187,11 +187,6 @@ class GatewayConfig:
         """host[:port] of the server URL."""
         return urlsplit(self.server_url).netloc
 
-    def session_url(self, client_token: str, host: str = "") -> str:
-        """The address of a session for the app, at another host where one is given."""
-        parts = urlsplit(self.server_url)
-        return parts._replace(netloc=_escape_host(host) if host else parts.netloc).geturl() + "session/" + client_token
-
     def with_local_url(self) -> "GatewayConfig":
         """This configuration with the machine's own address as URL, where none was given outside production."""
         if self.url or self.production:
@@ -207,12 +202,6 @@ def local_address() -> str:
         except OSError:
             return "127.0.0.1"
         return str(probe.getsockname()[0])
-
-
-def _escape_host(host: str) -> str:
-    """Percent-encode what Go's `net/url` encodes in a host."""
-    allowed = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~!$&'()*+,;=:[]<>\"")
-    return "".join(chr(byte) if byte in allowed else f"%{byte:02X}" for byte in host.encode())
 
 
 class _Reader:
@@ -339,7 +328,8 @@ def _contradictions(config: GatewayConfig) -> Iterator[Problem]:
     if config.production and config.url and not config.url.startswith("https://") and not config.no_tls:
         yield Problem(
             "url",
-            "Running without TLS in production mode is unsafe without a reverse proxy. Either use a https:// URL or explicitly disable TLS.",
+            "Running without TLS in production mode is unsafe without a reverse proxy. "
+            "Either use a https:// URL or explicitly disable TLS.",
         )
     for option in ("max_session_lifetime", "session_result_lifetime"):
         if getattr(config, option) < 1:

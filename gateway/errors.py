@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from idemix.errors import IdemixError, MalformedRequestError, NotPermittedError, UnknownIdentifierError
-from idemix.session import errors as session_errors
+from idemix.errors import IdemixError, MalformedRequestError, NotPermittedError, SessionError, UnknownIdentifierError
 
 from .stores.base import StoreError, UnknownSessionError
 
@@ -184,7 +183,7 @@ def remote_error(error: Exception) -> tuple[RemoteError, str]:
     """
     if isinstance(error, GatewayError):
         return error.remote, str(error)
-    if isinstance(error, session_errors.SessionError):
+    if isinstance(error, SessionError):
         return _CODES.get(error.code, INTERNAL_ERROR), str(error)
     for kind, entry in _TABLE:
         if isinstance(error, kind):

@@ -14,8 +14,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from idemix.session.status import Status
-
 from .stores.base import SessionStore, StatusChange
 
 #: The first message; it has no data, so browsers' EventSource ignores it while the app's client waits for it.
@@ -40,12 +38,7 @@ def status_data(change: StatusChange) -> Any:
 
 def frontend_data(change: StatusChange) -> Any:
     """What the frontend is told: the status, and the next session of a chain."""
-    return frontend_status(change.status, change.next_session)
-
-
-def frontend_status(status: Status, next_session: dict[str, str] | None) -> dict[str, Any]:
-    """The frontend's status object."""
-    return {"status": status.value} | ({"nextSession": next_session} if next_session else {})
+    return {"status": change.status.value} | ({"nextSession": dict(change.next_session)} if change.next_session else {})
 
 
 def encode_event(data: Any) -> bytes:

@@ -15,13 +15,11 @@ from enum import Enum
 from functools import lru_cache
 from typing import Final, Protocol
 
-from idemix.request.disclosure import DisclosureRequest
-from idemix.request.issuance import IssuanceRequest
-from idemix.request.revocation import RevocationRequest
-from idemix.request.signature import SignatureRequest
+from idemix.request import IssuanceRequest, RevocationRequest, SessionRequest, SignatureRequest, attribute_requests
 from idemix.scheme.configuration import Configuration
+from idemix.scheme.identifiers import AttributeTypeId, CredentialTypeId, IssuerId
 
-from idemix.scheme.identifiers import CredentialTypeId, IssuerId
+from .models import PermissionKind
 
 HOST_REFUSED: Final = "requestor not allowed to use the requested host"
 NO_ISSUING: Final = "No issuer permissions configured"
@@ -35,6 +33,9 @@ _WORDS: Final = {
     PermissionKind.REVOKE: "revoking",
 }
 _PARTS: Final = {PermissionKind.ISSUE: 3, PermissionKind.SIGN: 4, PermissionKind.DISCLOSE: 4, PermissionKind.REVOKE: 3}
+
+
+_FIELD_ORDER: Final = (PermissionKind.DISCLOSE, PermissionKind.SIGN, PermissionKind.ISSUE, PermissionKind.REVOKE, PermissionKind.HOST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,16 @@ class Permissions:
             PermissionKind.REVOKE: self.revoke,
             PermissionKind.HOST: self.host,
         }[kind]
+
+    def joined(self, other: "Permissions") -> "Permissions":
+        """These and others together."""
+        return Permissions(
+            self.disclose + other.disclose,
+            self.sign + other.sign,
+            self.issue + other.issue,
+            self.revoke + other.revoke,
+            self.host + other.host,
+        )
 
 
 NO_PERMISSIONS: Final = Permissions()
@@ -123,7 +134,7 @@ class Refused:
 
     Attributes:
         reason: the reference's text, which may be empty; it travels in the error message.
-        refused_by: the decision that refused, the first without a rule.
+        refused_by: the decision that refused: the first without a rule, or one whose rule is of no use without a private key.
         decisions: all decisions, also those after the refusal, to explain every attribute.
         departure: the rule of `idemix.departures` where the reference would allow the request.
     """
@@ -187,11 +198,14 @@ class PermissionJudge:
         decisions.append(Decision(host.kind, host.subject, None) if odd else host)
         return _verdict(decisions, reasons, departure="session-host" if odd and host.rule is not None else None)
 
-    def may_revoke(self, request: RevocationRequest) -> Verdict:
-        """Judge a revocation request by its credential type. The issuer's private key is the caller's question."""
+    def may_revoke(self, request: RevocationRequest, private_keys: "IssuerKeyCheck") -> Verdict:
+        """Judge a revocation request: the permission for its credential type, then the issuer's private key."""
         decision = self._decide(PermissionKind.REVOKE, str(request.credential_type), credential_candidates)
-        reason = decision.subject if self._rules(PermissionKind.REVOKE) else ""
-        return _verdict([decision], {0: reason}, departure=None)
+        if decision.rule is None:
+            reason = decision.subject if self._rules(PermissionKind.REVOKE) else ""
+            return Refused(reason, decision, (decision,))
+        problem = private_keys.problem(request.credential_type.issuer, revocation=True)
+        return Permitted((decision,)) if problem is None else Refused(problem, decision, (decision,))
 
     def _rules(self, kind: PermissionKind) -> list[Rule]:
         return [
@@ -314,11 +328,20 @@ def _escape(text: str) -> str:
 # Validation at start-up
 
 
+#: What `IssuerKeyCheck.problem` says.
+NO_PRIVATE_KEY: Final = "issuer private key not found: file does not exist"
+NO_REVOCATION: Final = "private key does not support revocation"
+_PROBLEMS_AT_START: Final = {
+    NO_PRIVATE_KEY: f"failed to load private key: {NO_PRIVATE_KEY}",
+    NO_REVOCATION: f'{NO_REVOCATION} (add revocation key material to it using "irma issuer revocation keypair")',
+}
+
+
 class IssuerKeyCheck(Protocol):
-    """What start-up needs to know of private keys."""
+    """What a verdict needs to know of private keys."""
 
     def problem(self, issuer: IssuerId, *, revocation: bool) -> str | None:
-        """Why a permission that names this issuer cannot be used, or None where it can."""
+        """Why the issuer's key cannot be used for issuing, or for revoking: `NO_PRIVATE_KEY`, `NO_REVOCATION`, or None."""
         ...
 
 
@@ -358,7 +381,7 @@ def _pattern_faults(kind: PermissionKind, pattern: str, configuration: Configura
     elif keys is not None and kind in (PermissionKind.ISSUE, PermissionKind.REVOKE) and len(parts) > 2 and parts[2] != "*":
         problem = keys.problem(IssuerId(".".join(parts[:2])), revocation=kind is PermissionKind.REVOKE)
         if problem is not None:
-            yield f": {problem}"
+            yield f": {_PROBLEMS_AT_START[problem]}"
 
 
 def _unknown_part(kind: PermissionKind, parts: list[str], configuration: Configuration) -> str | None:
@@ -378,6 +401,6 @@ def _unknown_part(kind: PermissionKind, parts: list[str], configuration: Configu
 
 
 def _has_attribute(configuration: Configuration, text: str) -> bool:
-    credential, _, name = text.rpartition(".")
-    credential_type = configuration.credential_types.get(CredentialTypeId(credential))
-    return credential_type is not None and any(attribute.id == name for attribute in credential_type.attributes)
+    identifier = AttributeTypeId(text)
+    credential_type = configuration.credential_types.get(identifier.credential_type)
+    return credential_type is not None and credential_type.attribute(identifier.name) is not None

@@ -9,7 +9,7 @@ Source: irmago `irma/server/requestorserver/auth.go` (`jwtApplies`, `jwtAuthenti
 import base64
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -128,7 +128,7 @@ class JwtAuthenticator(ABC):
     #: The reference's text for a signature that does not hold.
     REFUSAL: ClassVar[str]
 
-    def __init__(self, clock: Clock, max_request_age: Callable[[], int]) -> None:
+    def __init__(self, clock: Clock, max_request_age: int) -> None:
         self._clock = clock
         self._max_request_age = max_request_age
 
@@ -172,7 +172,7 @@ class JwtAuthenticator(ABC):
             raise AuthenticationError("token used before issued")
         if not_before > seconds:
             raise AuthenticationError("token is not valid yet")
-        if issued + self._max_request_age() < seconds:
+        if issued + self._max_request_age < seconds:
             raise JwtTooOldError("jwt too old")
 
 

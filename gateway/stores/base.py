@@ -5,14 +5,13 @@ two workers that handle one session at once only one succeeds; the other loads i
 changes to whoever listens, in this process or in another.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from idemix.session.session import Session
-
 from idemix.errors import IdemixError
+from idemix.session.session import Session
 from idemix.session.status import Status
 
 
@@ -40,7 +39,7 @@ class StatusChange:
 
     client_token: str
     status: Status
-    next_session: dict[str, str] | None = None
+    next_session: Mapping[str, object] | None = None
 
 
 Listener = Callable[[StatusChange], None]

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from idemix.clock import Clock
 from idemix.session.session import Session
@@ -59,8 +60,8 @@ class MemoryStore:
 
     def overdue(self, now: datetime, limit: int) -> list[str]:
         with self._lock:
-            due = (token for token, entry in self._entries.items() if entry.deadline is not None and entry.deadline <= now < entry.expires_at)
-            return [token for token, _ in zip(due, range(limit), strict=False)]
+            due = (token for token, entry in self._entries.items() if _is_due(entry, now))
+            return list(islice(due, limit))
 
     def publish(self, change: StatusChange) -> None:
         for listener in tuple(self._listeners):
@@ -93,3 +94,7 @@ class MemoryStore:
         now = self._clock()
         for token, entry in [(token, entry) for token, entry in self._entries.items() if entry.expires_at <= now]:
             self._forget(token, entry)
+
+
+def _is_due(entry: _Entry, now: datetime) -> bool:
+    return entry.deadline is not None and entry.deadline <= now < entry.expires_at

@@ -59,8 +59,8 @@ class RedisStore:
         prefix: goes before every key and the channel, for servers whose access lists ask it.
     """
 
-    def __init__(self, client: "redis.Redis[bytes] | redis.Redis", clock: Clock, prefix: str = "") -> None:
-        self._client = client
+    def __init__(self, client: redis.Redis, clock: Clock, prefix: str = "") -> None:
+        self._client: Any = client
         self._clock = clock
         self._prefix = prefix
         self._add = client.register_script(_ADD)

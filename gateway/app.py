@@ -1,0 +1,216 @@
+"""The gateway as a Flask application: the requestor API and the app API of `irma server`."""
+
+import secrets
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
+
+from idemix.clock import Clock, system_clock
+from idemix.scheme.configuration import Configuration
+from idemix.session.engine import check_frontend
+from idemix.session.randomness import Randomness, SystemRandomness
+
+from . import client_api, cors, frontend_api, requestor_api
+from .auth.base import Authenticator
+from .auth.hmac import HmacAuthenticator
+from .auth.none import NoAuthenticator
+from .auth.publickey import PublicKeyAuthenticator
+from .auth.token import TokenAuthenticator
+from .callbacks import RequestorCalls
+from .changes import Changes, Topic
+from .config import MAX_BODY_BYTES, GatewayConfig
+from .errors import INTERNAL_ERROR, InvalidRequestError, remote_error
+from .events import EventHub
+from .permissions import NO_PERMISSIONS
+from .requestors.directory import DirectoryRequestor, RequestorDirectory
+from .requestors.service import Requestors
+from .runtime import Gateway, authorization, current_gateway, json_response, load_client_session, require_token
+from .schemes import CustodyKeys, FixedSchemes, SchemeDirectories, SchemeSource
+from .sessions import NoArchive, SessionArchive, Sessions
+from .startup import checked_directory
+from .stores.base import SessionStore
+from .stores.factory import open_store
+
+log = structlog.get_logger(__name__)
+
+_CLIENT_PATH: Final = "irma/session/"
+
+
+def create_app(
+    config: GatewayConfig,
+    *,
+    clock: Clock = system_clock,
+    randomness: Randomness | None = None,
+    schemes: SchemeSource | None = None,
+    requestors: Requestors | None = None,
+    custody_keys: CustodyKeys | None = None,
+    changes: Changes | None = None,
+    archive: SessionArchive | None = None,
+    store: SessionStore | None = None,
+    background: bool = True,
+) -> Flask:
+    """Make the gateway.
+
+    Args:
+        config: the configuration; everything it names is read and checked now.
+        clock, randomness: every time, token, code and nonce comes from these.
+        schemes: where schemes and issuer keys come from, by default the folders of the configuration and `custody_keys`.
+        requestors: the requestors of the database, beside those of the configuration.
+        custody_keys: opens the issuer keys in custody.
+        changes: tells when requestors, schemes or issuer keys change.
+        archive: keeps records of sessions.
+        store: where sessions live, by default as the configuration says.
+        background: whether time-outs are looked for without a request.
+
+    Raises:
+        ConfigurationError: with every fault of the configuration.
+    """
+    config = config.with_local_url()
+    if schemes is None:
+        schemes = _scheme_source(config, custody_keys, clock)
+    pepper = secrets.token_bytes(32) if requestors is None else requestors.snapshot().pepper
+    configured, signer = checked_directory(config, schemes.current, clock, pepper=pepper, has_database=requestors is not None)
+    directory = (lambda: configured) if requestors is None else _joined(configured, requestors.snapshot)
+    calls = RequestorCalls(signer, appends_slash=config.callback_url_slash)
+    store = store or open_store(config, clock)
+    sessions = Sessions(config, schemes, directory, store, calls, archive or NoArchive(), clock, randomness or SystemRandomness())
+    hub = EventHub(store) if config.sse else None
+
+    def close() -> None:
+        sessions.close()
+        calls.close()
+        if hub is not None:
+            hub.close()
+        store.close()
+
+    gateway = Gateway(config, sessions, store, hub, schemes, directory, _authenticators(config, clock), signer, close)
+    if changes is not None:
+        changes.on(Topic.SCHEMES, schemes.reload)
+        changes.on(Topic.ISSUER_KEYS, schemes.reload)
+    if background:
+        sessions.start_sweeping()
+    return _flask(gateway)
+
+
+def _scheme_source(config: GatewayConfig, custody_keys: CustodyKeys | None, clock: Clock) -> SchemeSource:
+    if config.schemes_path is None:
+        return FixedSchemes(Configuration())
+    return SchemeDirectories(config.schemes_path, config.privkeys, custody_keys, clock)
+
+
+def _authenticators(config: GatewayConfig, clock: Clock) -> tuple[Authenticator, ...]:
+    if config.no_auth:
+        return (NoAuthenticator(),)
+    max_age = config.max_request_age
+    return (TokenAuthenticator(clock), HmacAuthenticator(clock, max_age), PublicKeyAuthenticator(clock, max_age))
+
+
+def _joined(configured: RequestorDirectory, snapshot: Callable[[], RequestorDirectory]) -> Callable[[], RequestorDirectory]:
+    """The requestors of the database with those of the configuration, which come first; joined anew for each snapshot."""
+    if not configured.requestors and configured.global_permissions == NO_PERMISSIONS:
+        return snapshot
+    last: tuple[RequestorDirectory, RequestorDirectory] | None = None
+
+    def directory() -> RequestorDirectory:
+        nonlocal last
+        current = snapshot()
+        if last is None or last[0] is not current:
+            both: dict[str, DirectoryRequestor] = {**current.requestors, **configured.requestors}
+            shared = current.global_permissions.joined(configured.global_permissions)
+            joined = RequestorDirectory.of(both.values(), pepper=current.pepper, global_permissions=shared)
+            last = (current, joined)
+        return last[1]
+
+    return directory
+
+
+def _flask(gateway: Gateway) -> Flask:
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.url_map.merge_slashes = False
+    app.extensions["gateway"] = gateway
+    prefix = gateway.config.api_prefix.rstrip("/")
+    frontend = frontend_api.blueprint(prefix)
+    frontend.before_request(_require_frontend)
+    for blueprint in (requestor_api.blueprint(prefix), client_api.blueprint(prefix), frontend):
+        app.register_blueprint(blueprint)
+    app.before_request(_before_view)
+    app.after_request(cors.add_headers)
+    app.after_request(_log_answer)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _error)
+    return app
+
+
+def _before_view() -> Response | None:
+    """Answer preflights, load the session of the app's paths, refuse other methods; in this order, also where no view fits."""
+    g.refusal = None
+    if cors.is_preflight():
+        return cors.preflight_response()
+    token = _client_token()
+    if token is not None:
+        require_token(token, "clientToken")
+        g.session = load_client_session(token)
+    if request.method in ("HEAD", "OPTIONS") and request.routing_exception is None:
+        raise MethodNotAllowed
+    return None
+
+
+def _client_token() -> str | None:
+    """The client token of a path under `irma/session/`; None for other paths, and for starting a static session."""
+    base = current_gateway().config.api_prefix.rstrip("/") + "/" + _CLIENT_PATH
+    token, slash, _ = request.path.removeprefix(base).partition("/")
+    if not request.path.startswith(base) or not token or (request.method == "POST" and not slash):
+        return None
+    return token
+
+
+def _require_frontend() -> None:
+    check_frontend(g.session, authorization())
+
+
+def _is_client_path() -> bool:
+    return request.path.startswith(current_gateway().config.api_prefix.rstrip("/") + "/irma/")
+
+
+def _http_error(error: HTTPException) -> Response:
+    """Unknown paths, wrong methods and large bodies, each in the shape of its API."""
+    if isinstance(error, RequestEntityTooLarge):
+        return _error(InvalidRequestError("http: request body too large"))
+    if not isinstance(error, (NotFound, MethodNotAllowed)):
+        return _error(InvalidRequestError(error.name))
+    status = 404 if isinstance(error, NotFound) else 405
+    if _is_client_path():
+        return json_response({"status": status, "error": "INVALID_REQUEST"}, status)
+    if status == 404:
+        return Response("404 page not found\n", status, content_type="text/plain; charset=utf-8")
+    response = Response(status=status)
+    del response.headers["Content-Type"]
+    return response
+
+
+def _error(error: Exception) -> Response:
+    """Any other error, by the table of remote errors."""
+    g.refusal = error
+    entry, message = remote_error(error)
+    if entry is INTERNAL_ERROR:
+        log.error("request.failed", endpoint=request.endpoint, error=type(error).__name__, exc_info=error)
+    return json_response(entry.to_json(message), entry.status)
+
+
+def _log_answer(response: Response) -> Response:
+    """One line a request: no token, no value."""
+    refusal = g.get("refusal")
+    log.info(
+        "request.answered",
+        method=request.method,
+        endpoint=request.endpoint,
+        status=response.status_code,
+        refusal=None if refusal is None else type(refusal).__name__,
+        departure=getattr(refusal, "departure", None),
+    )
+    return response

@@ -1,0 +1,19 @@
+"""POST /irma/session/{token}/commitments: the app answers an issuance session."""
+
+import flask
+
+from ..runtime import answer_response, authorization, client_session_loader, current_gateway
+
+
+def receive_commitments(token: str) -> flask.Response:  # noqa: ARG001 - the session is loaded already
+    """Verify the proofs and sign the credentials."""
+    secret, body = authorization(), flask.request.get_data()
+    return answer_response(
+        current_gateway().sessions.exchange(
+            client_session_loader(),
+            flask.request.path,
+            body,
+            secret,
+            lambda engine, session: engine.receive_commitments(session, body, authorization=secret),
+        )
+    )

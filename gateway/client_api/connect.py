@@ -1,0 +1,24 @@
+"""GET /irma/session/{token}: the app fetches a session for the first time."""
+
+import flask
+
+from ..runtime import answer_response, authorization, client_session_loader, current_gateway
+
+
+def connect(token: str) -> flask.Response:  # noqa: ARG001 - the session is loaded already
+    """Negotiate the version, bind the session to the app, give it the request."""
+    headers, secret = flask.request.headers, authorization()
+    return answer_response(
+        current_gateway().sessions.exchange(
+            client_session_loader(),
+            flask.request.path,
+            b"",
+            secret,
+            lambda engine, session: engine.connect(
+                session,
+                min_version=headers.get("X-IRMA-MinProtocolVersion"),
+                max_version=headers.get("X-IRMA-MaxProtocolVersion"),
+                authorization=secret,
+            ),
+        )
+    )

@@ -1,0 +1,19 @@
+"""POST /irma/session/{token}/proofs: the app answers a disclosure or signature session."""
+
+import flask
+
+from ..runtime import answer_response, authorization, client_session_loader, current_gateway
+
+
+def receive_proofs(token: str) -> flask.Response:  # noqa: ARG001 - the session is loaded already
+    """Verify the proofs; the answer tells their status."""
+    secret, body = authorization(), flask.request.get_data()
+    return answer_response(
+        current_gateway().sessions.exchange(
+            client_session_loader(),
+            flask.request.path,
+            body,
+            secret,
+            lambda engine, session: engine.receive_proofs(session, body, authorization=secret),
+        )
+    )

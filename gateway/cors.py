@@ -1,0 +1,40 @@
+"""Cross-origin requests: web pages of requestors ask for the status of their sessions from other origins.
+
+Source: requestor-api facts of irmago v1.3.0: origin `*`, methods GET, POST and DELETE, five request headers, no credentials.
+"""
+
+from typing import Final
+
+from flask import Response, request
+
+_METHODS: Final = ("GET", "POST", "DELETE")
+_HEADERS: Final = {name.lower(): name for name in ("Accept", "Authorization", "Content-Type", "Cache-Control", "Origin")}
+
+
+def is_preflight() -> bool:
+    """Whether a browser asks in advance if it may send a request."""
+    return request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+
+
+def preflight_response() -> Response:
+    """The answer to a preflight: with the method and headers asked for, or without any where they are not allowed."""
+    response = Response(status=200)
+    response.headers["Vary"] = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
+    method = request.headers["Access-Control-Request-Method"].upper()
+    asked = [name.strip() for name in request.headers.get("Access-Control-Request-Headers", "").split(",") if name.strip()]
+    if "Origin" not in request.headers or method not in _METHODS or any(name.lower() not in _HEADERS for name in asked):
+        return response
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Access-Control-Allow-Methods"] = method
+    if asked:
+        response.headers["Access-Control-Allow-Headers"] = ", ".join(_HEADERS[name.lower()] for name in asked)
+    return response
+
+
+def add_headers(response: Response) -> Response:
+    """Allow other origins to read an answer."""
+    if "Vary" not in response.headers:
+        response.headers["Vary"] = "Origin"
+    if "Origin" in request.headers and request.method in _METHODS:
+        response.headers["Access-Control-Allow-Origin"] = "*"
+    return response

@@ -1,0 +1,151 @@
+"""What the views work with: the parts of a running gateway, and what each view needs of a request."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from flask import Response, current_app, g, request
+
+from idemix.errors import MalformedRequestError
+from idemix.session.engine import check_host
+from idemix.session.errors import UnexpectedRequestError
+from idemix.session.session import Session
+
+from .auth.base import Authenticated, Authenticator, Purpose, SignedBody, authenticate
+from .config import GatewayConfig
+from .errors import EventsDisabledError, InvalidRequestError
+from .events import STREAM_HEADERS, EventHub
+from .requestors.directory import RequestorDirectory
+from .result_jwt import ResultSigner
+from .schemes import SchemeSource
+from .sessions import Answer, Sessions, encode_json
+from .stores.base import SessionStore, StatusChange
+
+JSON_CONTENT_TYPE: Final = "application/json; charset=UTF-8"
+TEXT_CONTENT_TYPE: Final = "text/plain"
+#: The reference looks for this anywhere in the text; a longer text is then an unknown session.
+_TOKEN: Final = re.compile(r"[a-zA-Z0-9]{20}")
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The parts of a running gateway.
+
+    Attributes:
+        config: the configuration.
+        sessions: starts and continues sessions.
+        store: keeps them.
+        hub: streams their status, or None where `sse` is off.
+        schemes: the schemes of the moment.
+        directory: gives the requestors of the moment.
+        authenticators: the methods of authentication, in the order in which they are tried.
+        signer: signs results, or None.
+        close: stops everything that runs in the background.
+    """
+
+    config: GatewayConfig
+    sessions: Sessions
+    store: SessionStore
+    hub: EventHub | None
+    schemes: SchemeSource
+    directory: Callable[[], RequestorDirectory]
+    authenticators: tuple[Authenticator, ...]
+    signer: ResultSigner | None
+    close: Callable[[], None]
+
+
+def current_gateway() -> Gateway:
+    """The gateway that answers this request."""
+    gateway: Gateway = current_app.extensions["gateway"]
+    return gateway
+
+
+def json_response(value: Any, status: int = 200) -> Response:
+    """A JSON answer."""
+    return Response(encode_json(value), status, content_type=JSON_CONTENT_TYPE)
+
+
+def text_response(text: str | bytes) -> Response:
+    """A plain answer."""
+    return Response(text, content_type=TEXT_CONTENT_TYPE)
+
+
+def authorization() -> str:
+    """The Authorization header, "" where it is absent. Its bytes are read as UTF-8."""
+    value = request.headers.get("Authorization", "").strip(" \t")
+    return value.encode("latin-1", "replace").decode("utf-8", "surrogateescape")
+
+
+def authenticated(purpose: Purpose) -> Authenticated:
+    """Find out which requestor sent this request, and read it.
+
+    Raises:
+        AuthenticationError, TokenRefusedError, MalformedRequestError: as of `gateway.auth`.
+    """
+    gateway = current_gateway()
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise MalformedRequestError("Content-Encoding", "must be absent or identity", departure="content-encoding")
+    signed = SignedBody(request.headers.get("Content-Type", ""), authorization(), request.get_data(), purpose)
+    return authenticate(signed, gateway.directory(), gateway.authenticators)
+
+
+def require_token(token: str, name: str) -> None:
+    """Require that a token has the form of one.
+
+    Raises:
+        InvalidRequestError: it has not.
+    """
+    if _TOKEN.search(token) is None:
+        raise InvalidRequestError(f"string did not pass input validation for {name}")
+
+
+def requestor_session(token: str) -> Session:
+    """The session that a requestor names."""
+    require_token(token, "requestorToken")
+    return current_gateway().sessions.load_by_requestor_token(token)
+
+
+def load_client_session(token: str) -> Session:
+    """Load the session that the app or frontend names, which must have come by the session's host."""
+    session = current_gateway().sessions.load_by_client_token(token)
+    check_host(session, request.headers.get("Host", ""))
+    return session
+
+
+def client_session_loader() -> Callable[[], Session]:
+    """Gives the session that was loaded before this view; loads it afresh from the second call on."""
+    loaded: list[Session] = [g.session]
+    token = g.session.client_token
+    return lambda: loaded.pop() if loaded else load_client_session(token)
+
+
+def answer_response(answer: Answer) -> Response:
+    """The answer to a message of the app."""
+    g.refusal = answer.error
+    return Response(answer.body, answer.status, content_type=JSON_CONTENT_TYPE)
+
+
+def stream_events(load: Callable[[], Session], render: Callable[[StatusChange], Any]) -> Response:
+    """Stream the changes of a session's status.
+
+    Args:
+        load: loads the session.
+        render: what the listener is told.
+
+    Raises:
+        EventsDisabledError: events are off.
+        UnexpectedRequestError: the session has ended.
+    """
+    hub = current_gateway().hub
+    if hub is None:
+        raise EventsDisabledError
+    stream = hub.open(load().client_token, render)
+    try:
+        # Only now: what happens from here on reaches the stream.
+        if load().status.is_finished:
+            raise UnexpectedRequestError
+    except BaseException:
+        stream.close()
+        raise
+    return Response(stream, headers=STREAM_HEADERS, mimetype="text/event-stream", direct_passthrough=True)

@@ -1,0 +1,241 @@
+"""The schemes and issuer keys that sessions use now.
+
+Schemes are read from directories and used only where their signature holds. A scheme that stops verifying stays in use as it
+last was. A reload makes a new value; sessions that run keep the one they began with for the length of a request.
+"""
+
+import re
+import threading
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+import structlog
+
+from idemix.clock import Clock
+from idemix.errors import IdemixError, UnknownIdentifierError, UnknownPublicKeyError
+from idemix.keys.private import PrivateKey
+from idemix.keys.public import PublicKey
+from idemix.scheme.configuration import Configuration
+from idemix.scheme.identifiers import IssuerId
+from idemix.scheme.tree import SchemeTree
+
+from .config import ConfigurationError, Problem
+from .permissions import NO_PRIVATE_KEY, NO_REVOCATION
+from .scheme_files import read_tree, scheme_directories
+
+log = structlog.get_logger(__name__)
+
+_KEY_FILE: Final = re.compile(r"([^.]+\.[^.]+?)(?:\.(\d+))?\.xml")
+
+
+class CustodyKeys(Protocol):
+    """What custody offers of issuer keys."""
+
+    def active(self) -> Mapping[str, Collection[int]]:
+        """The counters of the activated keys, by issuer."""
+        ...
+
+    def private_key(self, issuer_id: str, counter: int) -> PrivateKey:
+        """Open a private key."""
+        ...
+
+
+KeyFiles = Mapping[IssuerId, Mapping[int, PrivateKey]]
+
+
+class IssuerKeyRing:
+    """The private keys to issue with: of the key folder, of demo schemes, and of custody.
+
+    Keys are opened when first used and kept as long as this ring.
+
+    Args:
+        configuration: the schemes, whose public keys decide which private keys may be used.
+        files: the keys of the key folder.
+        custody: opens keys in custody, or None where there is none.
+    """
+
+    def __init__(self, configuration: Configuration, files: KeyFiles, custody: CustodyKeys | None = None) -> None:
+        self._configuration = configuration
+        self._files = files
+        self._custody = custody
+        self._active: Mapping[str, Collection[int]] = {} if custody is None else custody.active()
+        self._lock = threading.Lock()
+        self._opened: dict[tuple[IssuerId, int], PrivateKey] = {}
+
+    def signing_key(self, issuer: IssuerId, counter: int | None = None) -> tuple[PublicKey, PrivateKey]:
+        """The key pair of an issuer: of one counter, or of the highest that is activated and published.
+
+        Raises:
+            UnknownIdentifierError: there is none.
+        """
+        for candidate in sorted(self._counters(issuer) if counter is None else {counter}, reverse=True):
+            try:
+                public_key = self._configuration.public_key(issuer, candidate)
+            except UnknownPublicKeyError:
+                continue
+            private_key = self._open(issuer, candidate)
+            if private_key is not None and private_key.N == public_key.N:
+                return public_key, private_key
+        raise UnknownIdentifierError(str(issuer), NO_PRIVATE_KEY)
+
+    def problem(self, issuer: IssuerId, *, revocation: bool) -> str | None:
+        """Why the issuer's newest key cannot be used for issuing, or for revoking; None where it can."""
+        try:
+            _, private_key = self.signing_key(issuer)
+        except UnknownIdentifierError:
+            return NO_PRIVATE_KEY
+        return NO_REVOCATION if revocation and private_key.ecdsa is None else None
+
+    def _counters(self, issuer: IssuerId) -> set[int]:
+        counters = set(self._files.get(issuer, ())) | set(self._active.get(str(issuer), ()))
+        if self._is_demo(issuer):
+            counters |= set(self._configuration.private_key_files(issuer))
+        return counters
+
+    def _is_demo(self, issuer: IssuerId) -> bool:
+        scheme = self._configuration.schemes.get(issuer.scheme)
+        return scheme is not None and scheme.demo
+
+    def _open(self, issuer: IssuerId, counter: int) -> PrivateKey | None:
+        with self._lock:
+            key = self._opened.get((issuer, counter))
+            if key is None:
+                key = self._read(issuer, counter)
+                if key is not None:
+                    self._opened[issuer, counter] = key
+            return key
+
+    def _read(self, issuer: IssuerId, counter: int) -> PrivateKey | None:
+        file = self._files.get(issuer, {}).get(counter)
+        if file is not None:
+            return file
+        if self._custody is not None and counter in self._active.get(str(issuer), ()):
+            return self._custody.private_key(str(issuer), counter)
+        if self._is_demo(issuer) and counter in self._configuration.private_key_files(issuer):
+            return self._configuration.private_key(issuer, counter)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSchemes:
+    """What one reading gave.
+
+    Attributes:
+        configuration: the schemes.
+        issuer_keys: the keys to issue with.
+    """
+
+    configuration: Configuration
+    issuer_keys: IssuerKeyRing
+
+
+class SchemeSource(Protocol):
+    """Where the gateway gets its schemes."""
+
+    @property
+    def current(self) -> LoadedSchemes:
+        """The schemes in use."""
+        ...
+
+    def reload(self) -> None:
+        """Read them again."""
+        ...
+
+
+class FixedSchemes:
+    """Schemes that never change: those of a test, or of a replay."""
+
+    def __init__(self, configuration: Configuration, files: KeyFiles | None = None) -> None:
+        self._current = LoadedSchemes(configuration, IssuerKeyRing(configuration, files or {}))
+
+    @property
+    def current(self) -> LoadedSchemes:
+        return self._current
+
+    def reload(self) -> None:
+        """There is nothing to read again."""
+
+
+class SchemeDirectories:
+    """Schemes from a folder of scheme directories, with keys from a key folder and from custody.
+
+    Args:
+        schemes_path: the folder; each directory in it is a scheme.
+        privkeys: the folder of private keys, or None.
+        custody: opens issuer keys in custody, or None.
+        clock: tells what has expired.
+
+    Raises:
+        ConfigurationError: a private key cannot be read.
+    """
+
+    def __init__(self, schemes_path: Path, privkeys: Path | None, custody: CustodyKeys | None, clock: Clock) -> None:
+        self._schemes_path = schemes_path
+        self._files = {} if privkeys is None else read_key_folder(privkeys)
+        self._custody = custody
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._good: dict[str, SchemeTree] = {}
+        self.reload()
+
+    @property
+    def current(self) -> LoadedSchemes:
+        return self._current
+
+    def reload(self) -> None:
+        """Read the directories and the activated keys again; a scheme that does not verify any more stays as it was."""
+        with self._lock:
+            now = int(self._clock().timestamp())
+            trees = {tree.name: tree for tree in self._trees()}
+            configuration, problems = Configuration.load(trees.values(), now=now)
+            failed = {problem.directory for problem in problems if problem.known or problem.directory in self._good}
+            for problem in problems:
+                log.warning("scheme.refused", directory=problem.directory, reason=str(problem), kept=problem.directory in self._good)
+            kept = {name: self._good[name] for name in failed if name in self._good}
+            if kept:
+                trees |= kept
+                configuration, _ = Configuration.load(trees.values(), now=now)
+            self._good = {name: tree for name, tree in trees.items() if name in kept or name not in failed}
+            self._current = LoadedSchemes(configuration, IssuerKeyRing(configuration, self._files, self._custody))
+
+    def _trees(self) -> Iterator[SchemeTree]:
+        if not self._schemes_path.is_dir():
+            return
+        for directory in scheme_directories(self._schemes_path):
+            try:
+                yield read_tree(directory)
+            except (OSError, IdemixError) as error:
+                log.warning("scheme.unreadable", directory=directory.name, reason=str(error), kept=directory.name in self._good)
+                if directory.name in self._good:
+                    yield self._good[directory.name]
+
+
+def read_key_folder(folder: Path) -> dict[IssuerId, dict[int, PrivateKey]]:
+    """Read the private keys `scheme.issuer.xml` and `scheme.issuer.N.xml` of a folder.
+
+    Raises:
+        ConfigurationError: with every file that is no private key, or names another counter than it holds.
+    """
+    keys: dict[IssuerId, dict[int, PrivateKey]] = {}
+    problems: list[Problem] = []
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        raise ConfigurationError([Problem("privkeys", f"the folder cannot be read: {error}")]) from error
+    for path in paths:
+        match = _KEY_FILE.fullmatch(path.name)
+        if match is None:
+            continue
+        try:
+            key = PrivateKey.from_xml(path.read_bytes())
+        except (OSError, IdemixError) as error:
+            problems.append(Problem("privkeys", f"{path.name}: {error}"))
+            continue
+        if match[2] is not None and int(match[2]) != key.counter:
+            problems.append(Problem("privkeys", f"{path.name}: the counter inside is {key.counter}"))
+        keys.setdefault(IssuerId(match[1]), {})[key.counter] = key
+    if problems:
+        raise ConfigurationError(problems)
+    return keys

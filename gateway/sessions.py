@@ -1,0 +1,361 @@
+"""Sessions from end to end: engine, store, events, calls to requestors and archive, without HTTP.
+
+A message to a session is handled by the engine on the session as it was loaded, and the outcome is written only if nobody
+changed the session meanwhile. Whoever comes second loads it again and finds, for a repeated message, the first one's answer
+in the session. Nothing outside the session happens before that write succeeded.
+"""
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final, Protocol, TypeVar
+
+import structlog
+
+from idemix.clock import Clock
+from idemix.errors import IdemixError, SessionError
+from idemix.request import RequestorRequest, parse_session_request
+from idemix.session.engine import (
+    EngineSettings,
+    NextSessionNeeded,
+    ServerResponse,
+    SessionEngine,
+    SessionPackage,
+)
+from idemix.session.errors import NextSessionError
+from idemix.session.randomness import Randomness
+from idemix.session.session import Session
+
+from .callbacks import RequestorCallError, RequestorCalls
+from .config import GatewayConfig
+from .errors import remote_error
+from .permissions import NO_PERMISSIONS, PermissionJudge, Refused, Verdict
+from .requestors.directory import RequestorDirectory
+from .schemes import LoadedSchemes, SchemeSource
+from .stores.base import SessionStore, StatusChange, StoreConflictError, StoreError, UnknownSessionError
+
+log = structlog.get_logger(__name__)
+
+#: How often a change is tried again when others change the session at the same time.
+ATTEMPTS: Final = 5
+#: How often time-outs are looked for, and how many sessions at once.
+SWEEP_SECONDS: Final = 1.0
+SWEEP_LIMIT: Final = 500
+
+T = TypeVar("T")
+DirectorySource = Callable[[], RequestorDirectory]
+
+
+class SessionArchive(Protocol):
+    """Keeps a record of sessions, without values."""
+
+    def session_started(self, session: Session) -> None:
+        """Note a new session."""
+        ...
+
+    def session_changed(self, session: Session) -> None:
+        """Note that a session has another status."""
+        ...
+
+
+class NoArchive:
+    """Keeps nothing."""
+
+    def session_started(self, session: Session) -> None:
+        """Keep nothing."""
+
+    def session_changed(self, session: Session) -> None:
+        """Keep nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the app gets.
+
+    Attributes:
+        status: HTTP status.
+        body: JSON.
+        error: the refusal that it tells of, if it is one.
+    """
+
+    status: int
+    body: bytes
+    error: Exception | None = None
+
+
+def encode_json(value: Any) -> bytes:
+    """JSON as it is sent: without blanks, in UTF-8."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+class Sessions:
+    """Starts sessions and takes messages to them.
+
+    Args:
+        config: life times, URL and static sessions.
+        schemes: gives the schemes and issuer keys of the moment.
+        directory: gives the requestors of the moment.
+        store: keeps the sessions.
+        calls: calls requestors.
+        archive: keeps records.
+        clock, randomness: give every time, token, code and nonce.
+    """
+
+    def __init__(
+        self,
+        config: GatewayConfig,
+        schemes: SchemeSource,
+        directory: DirectorySource,
+        store: SessionStore,
+        calls: RequestorCalls,
+        archive: SessionArchive,
+        clock: Clock,
+        randomness: Randomness,
+    ) -> None:
+        self._config = config
+        self._schemes = schemes
+        self._directory = directory
+        self._store = store
+        self._calls = calls
+        self._archive = archive
+        self._clock = clock
+        self._randomness = randomness
+        self._settings = EngineSettings(
+            url=config.server_url,
+            production=config.production,
+            max_session_lifetime=timedelta(minutes=config.max_session_lifetime),
+            session_result_lifetime=timedelta(minutes=config.session_result_lifetime),
+            augment_client_return_url=config.augment_client_return_url,
+        )
+        self._engine: tuple[LoadedSchemes, SessionEngine] | None = None
+        self._stopping = threading.Event()
+        self._sweeper: threading.Thread | None = None
+
+    @property
+    def engine(self) -> SessionEngine:
+        """The engine on the schemes of the moment."""
+        loaded, engine = self._schemes.current, self._engine
+        if engine is None or engine[0] is not loaded:
+            made = SessionEngine(loaded.configuration, loaded.issuer_keys, self._settings, self._clock, self._randomness, describe_refusal)
+            self._engine = engine = (loaded, made)
+        return engine[1]
+
+    # Starting
+
+    def judge(self, requestor: str) -> PermissionJudge:
+        """The judge of what a requestor may ask; one that the directory does not know has the global permissions."""
+        directory = self._directory()
+        known = directory.requestors.get(requestor)
+        permissions = NO_PERMISSIONS if known is None else known.permissions
+        return PermissionJudge(permissions, directory.global_permissions, self._config.default_host)
+
+    def start(self, request: RequestorRequest, requestor: str) -> SessionPackage:
+        """Start a session that was permitted.
+
+        Raises:
+            MalformedRequestError, UnknownIdentifierError: the request cannot be served.
+            StoreError: the session cannot be stored.
+        """
+        engine = self.engine
+        session, package = engine.start(request, requestor=requestor)
+        self._add(engine, session)
+        return package
+
+    def _add(self, engine: SessionEngine, session: Session) -> None:
+        deadline = engine.deadline(session)
+        if deadline is None:
+            raise ValueError("a new session cannot have ended")
+        self._store.add(session, deadline=deadline, expires_at=engine.forgotten_at(session))
+        self._archive.session_started(session)
+        log.info("session.started", requestor=session.requestor, type=session.action.value)
+
+    # Loading
+
+    def load_by_client_token(self, token: str) -> Session:
+        """Load a session for the app or the frontend; a time-out is stored and told to the requestor.
+
+        Raises:
+            UnknownSessionError: there is none.
+            StoreError: the store cannot be reached.
+        """
+        return self._checked(lambda: self._store.get_by_client_token(token))
+
+    def load_by_requestor_token(self, token: str) -> Session:
+        """Load a session for its requestor; as `load_by_client_token`."""
+        return self._checked(lambda: self._store.get_by_requestor_token(token))
+
+    def _checked(self, load: Callable[[], Session]) -> Session:
+        for _ in range(ATTEMPTS):
+            session = load()
+            checked = self.engine.check_timeout(session)
+            if checked is session:
+                return session
+            try:
+                self._write(session, checked)
+            except StoreConflictError:
+                continue
+            return checked
+        raise StoreError("the session is changed too often")
+
+    # Changing
+
+    def change(self, load: Callable[[], Session], step: Callable[[SessionEngine, Session], tuple[Session, T]]) -> T:
+        """Load a session, have the engine handle a message, and write the outcome.
+
+        Args:
+            load: loads the session, afresh at each attempt.
+            step: gives the changed session and the reply, or raises a refusal.
+
+        Raises:
+            SessionError: the refusal; a session that it carries is stored first.
+            StoreError: the outcome could not be stored; the session is as it was.
+        """
+        for _ in range(ATTEMPTS):
+            session = load()
+            refusal: SessionError | None = None
+            try:
+                changed, reply = step(self.engine, session)
+            except SessionError as error:
+                refusal, changed = error, error.session or session
+            try:
+                if changed is not session:
+                    self._write(session, changed)
+            except StoreConflictError:
+                continue
+            if refusal is not None:
+                raise refusal
+            return reply
+        raise StoreError("the session is changed too often")
+
+    def exchange(
+        self,
+        load: Callable[[], Session],
+        path: str,
+        body: bytes,
+        authorization: str,
+        step: Callable[[SessionEngine, Session], tuple[Session, Any]],
+    ) -> Answer:
+        """Handle a message of the app that may be repeated: a repeated one gets the answer of the first.
+
+        Args:
+            load: loads the session, afresh at each attempt.
+            path: as the app wrote it.
+            body: the request's body.
+            authorization: the app's secret.
+            step: gives the changed session and a reply with `to_json`.
+
+        Raises:
+            StoreError: the outcome could not be stored; the session is as it was.
+        """
+        for _ in range(ATTEMPTS):
+            session = load()
+            engine = self.engine
+            known = engine.recall(session, path, body, authorization=authorization)
+            if known is not None:
+                return Answer(known.http_status, known.response)
+            following: Session | None = None
+            try:
+                changed, reply = step(engine, session)
+                if isinstance(reply, NextSessionNeeded):
+                    changed, reply, following = self._continue_chain(engine, changed, reply)
+                answer = Answer(200, encode_json(reply.to_json()))
+            except SessionError as refusal:
+                entry, message = remote_error(refusal)
+                answer = Answer(entry.status, encode_json(entry.to_json(message)), refusal)
+                changed = refusal.session or session
+            changed = engine.remember(changed, path, body, authorization=authorization, response=answer.body, http_status=answer.status)
+            try:
+                if following is not None:
+                    # Before the answer that leads to it; one that nobody hears of times out.
+                    self._add(engine, following)
+                if changed is not session:
+                    self._write(session, changed)
+            except StoreConflictError:
+                continue
+            return answer
+        raise StoreError("the session is changed too often")
+
+    def _continue_chain(
+        self, engine: SessionEngine, session: Session, needed: NextSessionNeeded
+    ) -> tuple[Session, ServerResponse, Session | None]:
+        """Ask for the next session, check that its requestor may have it, and start it.
+
+        Raises:
+            NextSessionError: any of that failed; it carries the session, still connected.
+        """
+        try:
+            body = self._calls.ask_next_session(session)
+            request = None if body is None else parse_session_request(body)
+            if request is not None:
+                self._require_permitted_next(session, request)
+        except (RequestorCallError, IdemixError) as error:
+            raise NextSessionError(str(error), session=session) from error
+        changed, continued = engine.start_next(session, needed, request)
+        return changed, continued.response, continued.next_session
+
+    def _require_permitted_next(self, session: Session, request: RequestorRequest) -> None:
+        if session.requestor and session.requestor not in self._directory().requestors:
+            raise NextSessionError("next session not authorized: the requestor is not active", session=session)
+        verdict: Verdict = self.judge(session.requestor).may_request(request.request)
+        if isinstance(verdict, Refused):
+            raise NextSessionError(f"next session not authorized: {verdict.reason}", session=session)
+
+    def _write(self, session: Session, changed: Session) -> None:
+        """Store a change; then tell of it, where the status is another."""
+        engine = self.engine
+        self._store.update(changed, session.revision, deadline=engine.deadline(changed), expires_at=engine.forgotten_at(changed))
+        if changed.status is session.status:
+            return
+        self._archive.session_changed(changed)
+        proof_status = None if changed.proof_status is None else changed.proof_status.value
+        log.info("session.changed", requestor=changed.requestor, status=changed.status.value, proof_status=proof_status)
+        try:
+            self._store.publish(status_change(changed))
+        except StoreError:
+            log.warning("session.change_not_published")
+        if changed.status.is_finished and changed.request.callback_url:
+            self._calls.send_result(changed)
+
+    # Time-outs
+
+    def start_sweeping(self) -> None:
+        """Look for time-outs in the background, so that listeners and callbacks learn of them without a request."""
+        if self._sweeper is None:
+            self._sweeper = threading.Thread(target=self._sweep_repeatedly, name="session-timeouts", daemon=True)
+            self._sweeper.start()
+
+    def sweep(self) -> None:
+        """End the sessions whose life time is over."""
+        for token in self._store.overdue(self._clock(), SWEEP_LIMIT):
+            try:
+                self.load_by_client_token(token)
+            except UnknownSessionError:
+                continue
+
+    def close(self) -> None:
+        """Stop looking for time-outs."""
+        self._stopping.set()
+        if self._sweeper is not None:
+            self._sweeper.join()
+
+    def _sweep_repeatedly(self) -> None:
+        while not self._stopping.wait(SWEEP_SECONDS):
+            try:
+                self.sweep()
+            except Exception:
+                # The store may be away for a while, and no fault in one session may stop the time-outs of the others.
+                log.exception("session.sweep_failed")
+
+
+def describe_refusal(refusal: SessionError) -> dict[str, Any]:
+    """The remote error that a failed session shows in its result."""
+    entry, message = remote_error(refusal)
+    return entry.to_json(message)
+
+
+def status_change(session: Session) -> StatusChange:
+    """What listeners are told of a session."""
+    pointer = session.next_pointer
+    return StatusChange(session.client_token, session.status, None if pointer is None else pointer.to_json())
