@@ -127,6 +127,23 @@ def write_tree(tree: SchemeTree, path: str | os.PathLike[str]) -> None:
         shutil.rmtree(new, ignore_errors=True)
 
 
+def write_signature(tree: SchemeTree, path: str | os.PathLike[str]) -> None:
+    """Write only what signing made new, each file in one step, into a directory that keeps everything else.
+
+    Meant for a working directory; a scheme that is being served is written with `write_tree`.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    for name in ("timestamp", "index", "index.sig", "pk.pem"):
+        new = Path(path) / f".{name}.{secrets.token_hex(8)}"
+        try:
+            _write(new, tree[name], private=False)
+            new.replace(Path(path) / name)
+        finally:
+            new.unlink(missing_ok=True)
+
+
 def _exchange(one: Path, other: Path) -> None:
     """Exchange two directories of one file system atomically (renameat2 of Linux 3.15)."""
     library = ctypes.CDLL(None, use_errno=True)

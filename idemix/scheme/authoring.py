@@ -297,7 +297,7 @@ class _Writer:
 
     def attribute(self, attribute: AttributeType) -> None:
         """An attribute of a credential type."""
-        markup = "".join(f' {name}="{self._escaped(value, name)}"' for name, value in _markup(attribute))
+        markup = "".join(f' {name}="{self._quoted(value, name)}"' for name, value in _markup(attribute))
         if attribute.revocation and not attribute.name and not attribute.description:
             self._line(f"<Attribute{markup}/>")
             return
@@ -327,8 +327,10 @@ class _Writer:
     def _escaped(self, text: str, name: str) -> str:
         if _ILLEGAL.search(text):
             raise MalformedSchemeError(self.path, "holds a character that XML cannot hold", field=f"<{name}>")
-        escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
-        return escaped.replace("\r", "&#13;")
+        return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
+
+    def _quoted(self, text: str, name: str) -> str:
+        return self._escaped(text, name).replace('"', "&quot;").replace("\n", "&#10;").replace("\t", "&#9;")
 
 
 def _markup(attribute: AttributeType) -> Iterator[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """The schemes that are in use: an immutable value that answers questions about issuers, credential types and keys."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -32,7 +32,7 @@ from .identifiers import (
 from .public_keys import KEY_FILE, PublicKeyFolder
 from .signing import description_path
 from .tree import SchemeTree
-from .verify import SchemeContents, verify_scheme
+from .verify import SchemeContents, SchemeVerdict, verify_scheme
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,22 +104,8 @@ class Configuration:
         Returns:
             The schemes that are in order, and what is wrong with the others.
         """
-        contents: list[SchemeContents] = []
-        statuses: dict[str, SchemeStatus] = {}
-        problems: list[Problem] = []
-        for tree in sorted(trees, key=_is_requestor_scheme):
-            verdict = verify_scheme(tree, now=now, configuration=cls(contents, statuses), check_keys=False, lint=False)
-            findings, status = list(verdict.errors), verdict.status
-            if verdict.known and verdict.scheme_id in statuses:
-                error = MalformedSchemeError("", f"the scheme {verdict.scheme_id} is there twice", departure="duplicate-scheme")
-                findings.append(Finding("", "", "duplicate-scheme", str(error), SchemeStatus.PARSING_ERROR, error))
-                status = SchemeStatus.PARSING_ERROR
-            elif verdict.known:
-                statuses[verdict.scheme_id] = status
-                if verdict.contents is not None and status is SchemeStatus.VALID:
-                    contents.append(verdict.contents)
-            problems += [Problem(tree.name, verdict.scheme_id, status, verdict.known, finding) for finding in findings]
-        return cls(contents, statuses), tuple(problems)
+        verdict = verify_configuration(trees, now=now, check_keys=False, lint=False)
+        return verdict.configuration, verdict.problems
 
     @property
     def requestors(self) -> dict[str, RequestorInfo]:
@@ -275,6 +261,53 @@ class Configuration:
                 tree = self._contents[issuer.scheme].tree
                 problems.append(Problem(tree.name, str(issuer.scheme), SchemeStatus.VALID, True, finding))
         return tuple(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationVerdict:
+    """The outcome of `verify_configuration`.
+
+    Attributes:
+        configuration: the schemes that are in order.
+        verdicts: of every scheme, by the name of its directory.
+        problems: all errors.
+    """
+
+    configuration: Configuration
+    verdicts: Mapping[str, SchemeVerdict]
+    problems: tuple[Problem, ...]
+
+
+def verify_configuration(trees: Iterable[SchemeTree], *, now: int, check_keys: bool = True, lint: bool = True) -> ConfigurationVerdict:
+    """Check schemes together: issuer schemes first, since requestor schemes refer to them.
+
+    Args:
+        trees: the schemes.
+        now: Unix seconds.
+        check_keys: also check the public keys, and the private keys that lie in the schemes.
+        lint: also look for what is no error and draws no warning of the reference.
+    """
+    contents: list[SchemeContents] = []
+    statuses: dict[str, SchemeStatus] = {}
+    verdicts: dict[str, SchemeVerdict] = {}
+    problems: list[Problem] = []
+    for tree in sorted(trees, key=_is_requestor_scheme):
+        known = Configuration(contents, statuses)
+        verdict = verify_scheme(tree, now=now, configuration=known, check_keys=check_keys, lint=lint)
+        if verdict.known and verdict.scheme_id in statuses:
+            error = MalformedSchemeError("", f"the scheme {verdict.scheme_id} is there twice", departure="duplicate-scheme")
+            finding = Finding("", "", "duplicate-scheme", str(error), SchemeStatus.PARSING_ERROR, error)
+            verdict = replace(verdict, status=SchemeStatus.PARSING_ERROR, errors=(*verdict.errors, finding))
+        elif verdict.known:
+            statuses[verdict.scheme_id] = verdict.status
+            if verdict.contents is not None and verdict.status is SchemeStatus.VALID:
+                contents.append(verdict.contents)
+        verdicts[tree.name] = verdict
+        problems += [Problem(tree.name, verdict.scheme_id, verdict.status, verdict.known, finding) for finding in verdict.errors]
+    configuration = Configuration(contents, statuses)
+    if check_keys:
+        problems += configuration.check_private_keys()
+    return ConfigurationVerdict(configuration, MappingProxyType(verdicts), tuple(problems))
 
 
 def _is_requestor_scheme(tree: SchemeTree) -> bool:
