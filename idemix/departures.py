@@ -107,6 +107,12 @@ _RULES: Final = (
     Departure("negative-timestamp", MalformedSchemeError, "A timestamp is not before 1970."),
     Departure("signature-encoding", InvalidSignatureError, "An ECDSA signature is DER of exactly two integers, with nothing after it."),
     Departure("scheme-key-curve", MalformedKeyError, "A scheme's key lies on P-256 or a larger curve."),
+    Departure(
+        "split-conjunction",
+        MalformedProofError,
+        "Attributes of one credential type within one conjunction come from one credential.",
+    ),
+    Departure("next-session-url", MalformedRequestError, "A request that names a next session gives its URL."),
 )
 
 DEPARTURES: Final[Mapping[str, Departure]] = {rule.rule: rule for rule in _RULES}

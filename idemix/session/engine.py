@@ -51,7 +51,8 @@ from .errors import (
     WrongEndpointError,
 )
 from .events import Cancelled, ClientConnected, Event, Failed, PairingCompleted, PairingStarted, ResponseProcessed, TimedOut
-from .issuing import Commitments, IssuerKeys, prepare_issuance, sign_credentials, verify_commitments
+from .issuing import Commitments, prepare_issuance, sign_credentials, verify_commitments
+from .keys import IssuerKeys
 from .randomness import Randomness
 from .result import SessionPointer, SessionResult
 from .session import ClientAuth, ClientToken, FrontendAuth, RememberedExchange, RequestorToken, Session, SessionOptions

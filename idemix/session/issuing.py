@@ -5,15 +5,13 @@ Source: irmago `irma/server/irmaserver/helpers.go` (validateIssuanceRequest), `h
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol, Self
+from typing import Self
 
 from ..arith.randomness import RandomSource
 from ..credential.metadata import default_expiry
 from ..errors import UnknownIdentifierError, UnknownPublicKeyError
 from ..issuance.issuer import sign_credential
 from ..issuance.messages import IssueCommitmentMessage, IssueSignatureMessage
-from ..keys.private import PrivateKey
-from ..keys.public import PublicKey
 from ..messages import Disclosure
 from ..proofs import ProofU
 from ..request.attribute_list import attribute_list
@@ -21,25 +19,9 @@ from ..request.issuance import CredentialRequest, IssuanceRequest
 from ..request.reading import RequestRuleError
 from ..request.validation import check_credential
 from ..scheme.configuration import Configuration
-from ..scheme.identifiers import IssuerId
 from ..verification import ShownCredential, Verified, WantedCredential, WrongProofKindError, verify_shown
 from .errors import KeyshareProofMissingError, MalformedInputError
-
-
-class IssuerKeys(Protocol):
-    """The private keys that may sign, with their public keys."""
-
-    def signing_key(self, issuer: IssuerId, counter: int | None = None) -> tuple[PublicKey, PrivateKey]:
-        """Return a key pair of an issuer.
-
-        Args:
-            issuer: whose key.
-            counter: which key; None for the newest that is activated and whose public key the configuration knows.
-
-        Raises:
-            UnknownIdentifierError: there is none.
-        """
-        ...
+from .keys import IssuerKeys
 
 
 def prepare_issuance(request: IssuanceRequest, configuration: Configuration, issuer_keys: IssuerKeys, now: datetime) -> IssuanceRequest:

@@ -1,0 +1,107 @@
+"""Recorded verifications of disclosures and signed messages against their requests (verify.json)."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from gateway.scheme_files import read_configuration
+from idemix.errors import IdemixError
+from idemix.json_text import parse_json
+from idemix.messages import Disclosure, SignedMessage
+from idemix.request import DisclosureRequest, SignatureRequest, parse_session_request
+from idemix.request.base import DISCLOSURE_FIELDS, SessionRequest, read_base
+from idemix.request.reading import Fields
+from idemix.scheme.configuration import Configuration
+from idemix.verification import ProofStatus, Verified, disclosed_to_json, verify_disclosure, verify_signed_message
+from irmahub.conformance.core import Case, Context, Departed, Mismatch, judge
+
+
+def matches(document: Mapping[str, Any]) -> bool:
+    """Cases with a request and a response."""
+    return any("response_json" in case for case in document.get("cases", ()))
+
+
+def cases(document: Mapping[str, Any], context: Context) -> Iterator[Case]:
+    """Every case; those that need what is not there yet are skipped."""
+    now = datetime.fromtimestamp(document["evaluated_at"], UTC)
+    for case in document["cases"]:
+        yield Case("cases", case["name"], partial(_run, case, context.schemes, now), _missing_row(case))
+
+
+@cache
+def test_configuration(schemes: Path, now: int) -> Configuration:
+    """The reference's test configuration, which all recordings use."""
+    configuration, problems = read_configuration(schemes / "testdata" / "irma_configuration", now)
+    if problems:
+        raise Mismatch(f"the test configuration cannot be read: {problems[0]}")
+    return configuration
+
+
+def _missing_row(case: Mapping[str, Any]) -> str | None:
+    """The row that brings what a case needs: time stamps, non-revocation, range proofs."""
+    try:
+        answer = json.loads(case["response_json"])
+    except ValueError:
+        return None
+    if not isinstance(answer, dict):
+        return None
+    # Whether a message answers the request is seen before its time stamp.
+    if answer.get("timestamp") is not None and case["expected"]["verdict"] != "UNMATCHED_REQUEST":
+        return "I8"
+    proofs = [proof for proof in answer.get("proofs") or answer.get("signature") or () if isinstance(proof, dict)]
+    if any(proof.get("nonrev_proof") is not None for proof in proofs):
+        return "I9"
+    return "I10" if any(proof.get("rangeproofs") for proof in proofs) else None
+
+
+def _run(case: Mapping[str, Any], schemes: Path, now: datetime) -> Departed | None:
+    expected = case["expected"]
+    try:
+        verified = _verify(case, test_configuration(schemes, int(now.timestamp())), now)
+    except IdemixError as error:
+        return judge(case, accepted=expected["verdict"] == ProofStatus.VALID.value, crashed=expected["verdict"] == "panic", error=error)
+    if expected["verdict"] in ("panic", "parse_error"):
+        if verified.status is not ProofStatus.INVALID:
+            raise Mismatch(f"{verified.status.value}, where the reference gives no verdict")
+        return None
+    if verified.status.value != expected["verdict"]:
+        if verified.refusal is not None:
+            return judge(case, accepted=True, error=verified.refusal)
+        raise Mismatch(f"{verified.status.value}, recorded {expected['verdict']}")
+    if _comparable(disclosed_to_json(verified.disclosed)) != _comparable(expected.get("disclosed") or []):
+        raise Mismatch(f"disclosed {disclosed_to_json(verified.disclosed)}, recorded {expected.get('disclosed')}")
+    return None
+
+
+def _verify(case: Mapping[str, Any], configuration: Configuration, now: datetime) -> Verified:
+    request = None if case["request_json"] in (None, "null") else _request(case["request_json"])
+    if case["kind"] == "signature":
+        message = SignedMessage.parse(case["response_json"])
+        if request is not None and not isinstance(request, SignatureRequest):
+            raise Mismatch("the request is no signature request")
+        return verify_signed_message(message, request, configuration, now=now)
+    if request is None:
+        raise Mismatch("a disclosure has a request")
+    return verify_disclosure(Disclosure.from_json(parse_json(case["response_json"], "response")), request, configuration, now=now)
+
+
+def _request(text: str) -> SessionRequest:
+    """Read a request; one that asks for nothing is read without the rule against it, for the verification does not know that rule."""
+    value = json.loads(text)
+    if "disclose" in value:
+        return parse_session_request(value).request
+    return DisclosureRequest(**read_base(Fields.read(value, "", DISCLOSURE_FIELDS)))
+
+
+def _comparable(disclosed: list[Any]) -> list[Any]:
+    """Lists of attributes, those of extra ones (whose order is not fixed) without their order."""
+    return [
+        Counter(json.dumps(attribute, sort_keys=True) for attribute in group)
+        if group and all(attribute["status"] == "EXTRA" for attribute in group)
+        else group
+        for group in disclosed
+    ]
