@@ -63,6 +63,17 @@ def create_challenge(context: mpz | int, nonce: mpz | int, contributions: Sequen
     return hash_commit([context, *contributions, nonce], is_signature)
 
 
+def hash_number(values: Sequence[mpz | int], index: int, bits: int) -> mpz:
+    """Return a hash of at least `bits` bits: that of values, index and a counter, for as many counters as are needed.
+
+    The result is not cut off at `bits`. Key proofs derive their challenges so.
+
+    Source: gabi `internal/common/hashtool.go` (GetHashNumber).
+    """
+    blocks = (hash_commit([*values, index, counter]) << 256 * counter for counter in range(-(-bits // 256)))
+    return sum(blocks, mpz(0))
+
+
 def hash_integer(value: mpz) -> mpz:
     """Return SHA-256 of the shortest bytes of a non-negative integer, as an unsigned integer."""
     return integer_from_bytes(hashlib.sha256(integer_to_bytes(value)).digest())

@@ -84,5 +84,5 @@ def decode_index(key: str, where: str) -> int:
 
 
 def encode_integer_map(values: Mapping[int, mpz]) -> dict[str, str]:
-    """Return the JSON object of a map of indices, by rising index."""
-    return {str(index): encode_integer(values[index]) for index in sorted(values)}
+    """Return the JSON object of a map of indices, in the order of their digits as the reference writes it."""
+    return {str(index): encode_integer(values[index]) for index in sorted(values, key=str)}

@@ -119,3 +119,18 @@ def judge(case: Mapping[str, Any], *, accepted: bool, crashed: bool = False, err
     if not may_depart(case):
         raise Mismatch(f"departs by rule {rule.rule} where departing is not allowed: {error}")
     return Departed(rule.rule)
+
+
+def expect_equal(what: str, ours: object, recorded: object) -> None:
+    """Compare a value of ours with the recorded one.
+
+    Raises:
+        Mismatch: they differ.
+    """
+    if ours != recorded:
+        raise Mismatch(f"{what}: ours is {_shortened(ours)}, recorded is {_shortened(recorded)}")
+
+
+def _shortened(value: object, length: int = 200) -> str:
+    text = repr(value)
+    return text if len(text) <= length else f"{text[:length]}…"
