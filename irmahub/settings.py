@@ -66,6 +66,7 @@ class Settings:
         redis_url: where sessions and changes are shared between workers, or None: in memory, one worker.
         kek_file: the file of the key-encryption key.
         console_address: where the console listens.
+        console_url: the address of the console as browsers and clients of published schemes reach it.
         gateway_address: where the gateway listens.
         gateway_url: the address of the gateway as apps and backends reach it.
         workers: processes that serve requests; more than one needs Redis.
@@ -78,6 +79,7 @@ class Settings:
     redis_url: str | None
     kek_file: Path
     console_address: Address
+    console_url: str
     gateway_address: Address
     gateway_url: str
     workers: int
@@ -102,13 +104,15 @@ class Settings:
         """
         reader = _Reader(os.environ if environment is None else environment)
         data = (data_directory or reader.read("DATA_DIRECTORY", _path, _default_data_directory(reader.environment))).absolute()
+        console_address = reader.read("CONSOLE_ADDRESS", Address.parse, Address("127.0.0.1", 8089))
         gateway_address = reader.read("GATEWAY_ADDRESS", Address.parse, Address("127.0.0.1", 8088))
         settings = cls(
             data_directory=data,
             database_url=reader.read("DATABASE_URL", _database_url, f"sqlite:///{data / 'irmahub.db'}"),
             redis_url=reader.read("REDIS_URL", _redis_url, None),
             kek_file=reader.read("KEK_FILE", _path, data / "kek"),
-            console_address=reader.read("CONSOLE_ADDRESS", Address.parse, Address("127.0.0.1", 8089)),
+            console_address=console_address,
+            console_url=reader.read("CONSOLE_URL", _http_url, console_address.url).rstrip("/") + "/",
             gateway_address=gateway_address,
             gateway_url=reader.read("GATEWAY_URL", _http_url, gateway_address.url).rstrip("/") + "/",
             workers=reader.read("WORKERS", _positive, 1),
@@ -117,8 +121,9 @@ class Settings:
         )
         if settings.workers > 1 and settings.redis_url is None:
             reader.errors["IRMAHUB_WORKERS"] = "more than one worker needs IRMAHUB_REDIS_URL, since sessions in memory are not shared"
-        if settings.production and not settings.gateway_url.startswith("https://"):
-            reader.errors["IRMAHUB_GATEWAY_URL"] = "must be an https address in production"
+        for variable, url in (("IRMAHUB_CONSOLE_URL", settings.console_url), ("IRMAHUB_GATEWAY_URL", settings.gateway_url)):
+            if settings.production and not url.startswith("https://"):
+                reader.errors.setdefault(variable, "must be an https address in production")
         if reader.errors:
             raise SettingsError(reader.errors)
         return settings

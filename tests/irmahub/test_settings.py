@@ -46,13 +46,17 @@ def test_wrong_settings_are_reported_together() -> None:
 
 
 @pytest.mark.parametrize(
-    ("environment", "variable"),
-    [({"IRMAHUB_WORKERS": "2"}, "IRMAHUB_WORKERS"), ({"IRMAHUB_PRODUCTION": "true"}, "IRMAHUB_GATEWAY_URL")],
+    ("environment", "variables"),
+    [
+        ({"IRMAHUB_WORKERS": "2"}, {"IRMAHUB_WORKERS"}),
+        ({"IRMAHUB_PRODUCTION": "true"}, {"IRMAHUB_CONSOLE_URL", "IRMAHUB_GATEWAY_URL"}),
+        ({"IRMAHUB_PRODUCTION": "true", "IRMAHUB_GATEWAY_URL": "https://x"}, {"IRMAHUB_CONSOLE_URL"}),
+    ],
 )
-def test_settings_that_do_not_go_together(environment: dict[str, str], variable: str) -> None:
+def test_settings_that_do_not_go_together(environment: dict[str, str], variables: set[str]) -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.from_environment(environment)
-    assert set(caught.value.errors) == {variable}
+    assert set(caught.value.errors) == variables
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,72 @@
+"""What commands need of an installation: its settings and services, and who calls."""
+
+import getpass
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from gateway.actor import Actor, command_actor
+from gateway.services import SharedServices, build_shared_services
+from irmahub.settings import Settings
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def data_option(function: Function) -> Function:
+    """The option `--data`: which installation."""
+    return click.option(
+        "--data",
+        "data_directory",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="The data directory of the installation.  [default: IRMAHUB_DATA_DIRECTORY]",
+    )(function)
+
+
+def json_option(function: Function) -> Function:
+    """The option `--json`: the same as data."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+def reason_option(*, required: bool) -> Callable[[Function], Function]:
+    """The option `--reason`: for the audit."""
+    return click.option("--reason", required=required, default=None, help="Why, for the audit.")
+
+
+def settings_of(data_directory: Path | None) -> Settings:
+    """The settings of an installation."""
+    return Settings.from_environment(data_directory=data_directory)
+
+
+@contextmanager
+def opened(data_directory: Path | None) -> Iterator[SharedServices]:
+    """Open an installation for the time of a command."""
+    settings = settings_of(data_directory)
+    services = build_shared_services(settings.database_url, settings.kek_file, redis_url=settings.redis_url)
+    try:
+        yield services
+    finally:
+        services.database.close()
+
+
+def caller() -> Actor:
+    """Who calls the command: the operating system's user."""
+    return command_actor(getpass.getuser())
+
+
+def print_json(value: Any) -> None:
+    """Print data; moments as ISO 8601, members of enumerations by their value."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Enum):
+        return value.value
+    raise TypeError(f"{type(value).__name__} has no place in JSON")
