@@ -8,11 +8,14 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from gateway.schemes import IssuerKeyRing, read_key_folder
-from idemix.errors import IdemixError
+from idemix.errors import IdemixError, UnknownIdentifierError
+from idemix.keys.private import PrivateKey
+from idemix.keys.public import PublicKey
 from idemix.request import RequestorRequest, parse_session_request
 from idemix.request.legacy import NotConvertibleError, to_old_json
 from idemix.request.validation import UnknownIdentifiersError
+from idemix.scheme.configuration import Configuration
+from idemix.scheme.identifiers import IssuerId
 from idemix.session.engine import EngineSettings, SessionEngine
 from idemix.session.randomness import SystemRandomness
 from idemix.session.session import Session
@@ -37,10 +40,29 @@ def cases(document: Mapping[str, Any], context: Context) -> Iterator[Case]:
         yield Case("session_requests", case["name"], partial(_run, case, context.schemes))
 
 
+class KeyFiles:
+    """The private keys of the recorder: those in the schemes, and a folder of `scheme.issuer.xml` and `scheme.issuer.N.xml`."""
+
+    def __init__(self, configuration: Configuration, folder: Path) -> None:
+        self._configuration = configuration
+        self._files: dict[IssuerId, list[bytes]] = {}
+        for path in sorted(folder.glob("*.xml")):
+            self._files.setdefault(IssuerId(".".join(path.name.split(".")[:2])), []).append(path.read_bytes())
+
+    def signing_key(self, issuer: IssuerId, counter: int | None = None) -> tuple[PublicKey, PrivateKey]:
+        """The key pair of a counter, or the one of the highest."""
+        contents = [*self._files.get(issuer, ()), *self._configuration.private_key_files(issuer).values()]
+        keys = {key.counter: key for key in (PrivateKey.from_xml(content, demo=True) for content in contents)}
+        chosen = max(keys, default=None) if counter is None else counter
+        if chosen not in keys:
+            raise UnknownIdentifierError(str(issuer), f"no private key of {issuer}")
+        return self._configuration.public_key(issuer, chosen), keys[chosen]
+
+
 @cache
 def _engine(schemes: Path) -> SessionEngine:
     configuration = test_configuration(schemes, int(_STARTED_AT.timestamp()))
-    keys = IssuerKeyRing(configuration, read_key_folder(schemes / "testdata" / "privatekeys"))
+    keys = KeyFiles(configuration, schemes / "testdata" / "privatekeys")
     settings = EngineSettings(url="http://localhost:48682/irma/")
     return SessionEngine(configuration, keys, settings, lambda: _STARTED_AT, SystemRandomness(), lambda error: {"error": error.code})
 
