@@ -66,10 +66,7 @@ class Database:
     def read(self) -> Iterator[Session]:
         """Open a transaction that sees one state and cannot write."""
         with self._read_sessions() as session:
-            try:
-                yield session
-            finally:
-                session.rollback()
+            yield session
 
     def write(self, work: Callable[[Session], T]) -> T:
         """Run `work` in one short write transaction and commit it.
