@@ -38,8 +38,13 @@ def plain(value: Any) -> Any:
 
 
 def field_changes(before: dict[str, Any] | None, after: dict[str, Any] | None) -> dict[str, list[Any]]:
-    """The fields that differ, each with its value before and after; None where there was, or is, no such field."""
-    before, after = before or {}, after or {}
-    fields = {field: [before.get(field), after.get(field)] for field in sorted({*before, *after}) if before.get(field) != after.get(field)}
+    """The fields that differ, each with its value before and after; None where there was, or is, no such field or nothing in it."""
+    before, after = _filled(before), _filled(after)
+    differing = [field for field in sorted({*before, *after}) if before.get(field) != after.get(field)]
+    fields = {field: [before.get(field), after.get(field)] for field in differing}
     changes: dict[str, list[Any]] = json.loads(json.dumps(fields, default=plain))
     return changes
+
+
+def _filled(fields: dict[str, Any] | None) -> dict[str, Any]:
+    return {field: value for field, value in (fields or {}).items() if value not in (None, "", [], (), {})}
