@@ -1,0 +1,1 @@
+"""Publishing: check, sign, commit, push, serve, fetch back."""

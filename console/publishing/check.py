@@ -1,0 +1,96 @@
+"""The check of a version before it is published: the verdict of the verification on the tree as it would be signed, and compatibility."""
+
+from console.errors import Incompatibility
+from console.publishing.compatibility import compare
+from console.schemes.models import CheckResult, FindingView
+from console.schemes.store import content_hash
+from gateway.models import Channel
+from idemix.errors import IdemixError
+from idemix.scheme import keys
+from idemix.scheme.findings import Finding
+from idemix.scheme.signing import previous_timestamp, sign_tree
+from idemix.scheme.tree import SchemeTree
+from idemix.scheme.verify import SchemeVerdict, verify_scheme
+
+
+def check_version(
+    scheme_id: str,
+    channel: Channel,
+    tree_hash: str,
+    proposed: SchemeTree,
+    published: SchemeTree | None,
+    *,
+    now: int,
+    signs_anew: bool = False,
+) -> CheckResult:
+    """Check a version on a copy that is signed with a throw-away key; nothing is published.
+
+    Args:
+        scheme_id, channel: the scheme.
+        tree_hash: git's hash of the proposed tree.
+        proposed: its files.
+        published: the version that clients have, or None.
+        now: Unix seconds.
+        signs_anew: the published content itself is to be signed again, so that nothing need have changed.
+    """
+    refusals: list[str] = []
+    findings: list[FindingView] = []
+    status = "ParsingError"
+    incompatibilities: tuple[Incompatibility, ...] = ()
+    if published is not None:
+        incompatibilities = compare(scheme_id, published, proposed)
+        if not signs_anew and content_hash(published) == content_hash(proposed):
+            refusals.append("Nothing was changed: the content is the published one.")
+    try:
+        verdict = verify_scheme(_signed(proposed, published, now), now=now)
+    except IdemixError as error:
+        findings.append(FindingView("error", str(getattr(error, "where", "")), "", "signing", str(error)))
+    else:
+        status = verdict.status.value
+        findings += finding_views(verdict)
+        refusals += _other_refusals(scheme_id, channel, verdict, proposed)
+    errors = sum(finding.level == "error" for finding in findings)
+    if errors:
+        refusals.append(f"The check found {errors} errors." if errors > 1 else "The check found an error.")
+    if incompatibilities:
+        refusals.append("Installed clients could not follow: " + "; ".join(finding.message for finding in incompatibilities))
+    return CheckResult(status, tuple(findings), incompatibilities, tree_hash, not refusals, tuple(refusals))
+
+
+def finding_views(verdict: SchemeVerdict) -> list[FindingView]:
+    """The findings of a verdict, errors first."""
+
+    def views(level: str, findings: tuple[Finding, ...]) -> list[FindingView]:
+        return [FindingView(level, found.path, found.field, found.rule, found.message) for found in findings]
+
+    return [*views("error", verdict.errors), *views("warning", verdict.warnings), *views("lint", verdict.lint)]
+
+
+def is_private(path: str) -> bool:
+    """Whether a file of a scheme is a private key; only demo schemes publish these."""
+    return path == "sk.pem" or "PrivateKeys" in path.split("/")[:-1]
+
+
+def _signed(proposed: SchemeTree, published: SchemeTree | None, now: int) -> SchemeTree:
+    key = keys.generate_scheme_key()
+    before = None if published is None else previous_timestamp(published)
+    moment = now if before is None else max(now, before + 1)
+    public_key = keys.print_public_key(key.public_key())
+    return sign_tree(proposed, lambda index: keys.sign(key, index), public_key, now=moment, previous=before)
+
+
+def _other_refusals(scheme_id: str, channel: Channel, verdict: SchemeVerdict, proposed: SchemeTree) -> list[str]:
+    refusals = []
+    if verdict.contents is not None:
+        if verdict.contents.scheme.demo != (channel is Channel.DEMO):
+            refusals.append(
+                "The scheme calls itself demo, but its channel is another."
+                if verdict.contents.scheme.demo
+                else "The channel is demo, but the scheme does not call itself so."
+            )
+        if verdict.scheme_id != scheme_id:
+            refusals.append(f"The description names scheme {verdict.scheme_id}, not {scheme_id}.")
+    private = [path for path in proposed if is_private(path)]
+    if private and channel is not Channel.DEMO:
+        refusals.append(f"{private[0]}: a private key may not be published.")
+    return refusals

@@ -1,0 +1,492 @@
+"""The only adapter over git: bare clones that are read and written as objects, never checked out.
+
+A repository that comes from outside is hostile until shown otherwise. Nothing of it is executed: no hook of either side runs, submodules
+are not followed, only `file` and `https` are spoken, redirects are not, the user's and the system's configuration are not read. What is
+fetched passes `git fsck`; the size of a pack, the number of files and the size of each are limited; links and submodules in a tree are
+refused. An https address is resolved once, checked against private ranges (row G9) and pinned, so that a name cannot change in between.
+"""
+
+import hashlib
+import ipaddress
+import os
+import re
+import socket
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from git.cmd import Git
+from git.exc import GitCommandError
+from gitdb import IStream
+from gitdb.db import LooseObjectDB
+
+from console.errors import RefusedAddressError, RepositoryError
+
+#: Limits for what is fetched or read (spec of schemes, section 11, suggests the first two).
+MAX_FILES = 20_000
+MAX_FILE_BYTES = 5 * 1024 * 1024
+MAX_TREE_BYTES = 256 * 1024 * 1024
+MAX_PACK_BYTES = 512 * 1024 * 1024
+TIMEOUT_SECONDS = 300
+
+#: Configuration that outranks whatever a repository says of itself.
+_SAFE = (
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "core.alternateRefsCommand=true",
+    "core.symlinks=false",
+    "credential.helper=",
+    "fetch.fsckObjects=true",
+    "fetch.recurseSubmodules=false",
+    "gc.auto=0",
+    "http.followRedirects=false",
+    "http.lowSpeedLimit=1000",
+    "http.lowSpeedTime=30",
+    "maintenance.auto=false",
+    "protocol.allow=never",
+    "protocol.file.allow=always",
+    "protocol.https.allow=always",
+    "receive.autogc=false",
+    "receive.fsckObjects=true",
+    "submodule.recurse=false",
+    "transfer.fsckObjects=true",
+)
+#: The other side of a local remote runs under the same configuration: git hands `-c` to it no more than the environment.
+_OTHER_SIDE = "git " + " ".join(f"-c {option}" for option in _SAFE if " " not in option)
+_ZERO = "0" * 40
+_HASH = re.compile(r"[0-9a-f]{40}\Z")
+_REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*\Z")
+
+Resolver = Callable[[str, int], Sequence[str]]
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """The addresses of a host, as text.
+
+    Raises:
+        OSError: there are none.
+    """
+    return sorted({str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)})
+
+
+def is_private(address: str) -> bool:
+    """Whether an IP address is not one of the public internet (private, loopback, link-local, multicast, reserved)."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
+    return not (mapped or ip).is_global or (mapped or ip).is_multicast
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """Where to fetch from and push to, after its address was judged.
+
+    Attributes:
+        url: `file:///…` or `https://…`, without credentials.
+        options: configuration that pins the resolved address of an https host.
+    """
+
+    url: str
+    options: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, address: str, *, allow_private: bool = False, resolver: Resolver = resolve) -> "Remote":
+        """Judge an address.
+
+        Args:
+            address: an absolute path, `file:///…` or `https://…`.
+            allow_private: whether an https host may lie in a private range.
+            resolver: gives the addresses of a host.
+
+        Raises:
+            RefusedAddressError: another protocol, credentials in the address, an unknown host or one in a private range.
+        """
+        if address.startswith("/"):
+            address = f"file://{address}"
+        parts = urlsplit(address)
+        shown = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
+        if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
+            if not Path(parts.path).is_dir():
+                raise RefusedAddressError(parts.path, "there is no such directory")
+            return cls(f"file://{parts.path}")
+        if parts.scheme != "https" or not parts.hostname:
+            raise RefusedAddressError(shown, "must be the path of a repository or an https address")
+        if parts.username is not None or parts.password is not None:
+            raise RefusedAddressError(shown, "must hold no user name or password")
+        try:
+            port = parts.port or 443
+            addresses = resolver(parts.hostname, port)
+        except (OSError, ValueError) as error:
+            raise RefusedAddressError(shown, "the host is not known") from error
+        if not addresses or (not allow_private and any(is_private(found) for found in addresses)):
+            raise RefusedAddressError(shown, "the host lies in a private range, which the settings do not allow")
+        pinned = ",".join(f"[{found}]" if ":" in found else found for found in addresses)
+        return cls(address, (f"http.curloptResolve={parts.hostname}:{port}:{pinned}",))
+
+    @property
+    def path(self) -> Path | None:
+        """The directory of a local remote."""
+        return Path(self.url.removeprefix("file://")) if self.url.startswith("file://") else None
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Who made a commit, and when."""
+
+    name: str
+    email: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CommitInfo:
+    """A commit: hash, tree, parents, author and message."""
+
+    hash: str
+    tree: str
+    parents: tuple[str, ...]
+    author: str
+    at: datetime
+    message: str
+
+
+class Repository:
+    """A bare clone in the console's data directory."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, path: Path) -> "Repository":
+        """Make an empty bare repository, or open the one that is there; a half-made one never stands at `path`.
+
+        Args:
+            path: where; its parent is made.
+        """
+        if not path.is_dir():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=path.parent, prefix=".making-") as making:
+                cls(Path(making))._run("init", "--bare", "--quiet", "--template=", "--initial-branch=main", f"{making}/repository")
+                (Path(making) / "repository").rename(path)
+        return cls(path)
+
+    # --- remotes ---
+
+    def remote_heads(self, remote: Remote) -> tuple[dict[str, str], str | None]:
+        """The branches of a remote with their commits, and the name of its own (HEAD) branch.
+
+        Raises:
+            RepositoryError: the remote cannot be read.
+        """
+        output = self._run(
+            "ls-remote", "--symref", f"--upload-pack={_OTHER_SIDE} upload-pack", remote.url, "HEAD", "refs/heads/*", options=remote.options
+        ).decode(errors="replace")
+        heads: dict[str, str] = {}
+        default = None
+        for line in output.splitlines():
+            value, _, name = line.partition("\t")
+            if value.startswith("ref: refs/heads/") and name == "HEAD":
+                default = value.removeprefix("ref: refs/heads/")
+            elif name.startswith("refs/heads/") and _HASH.match(value):
+                heads[name.removeprefix("refs/heads/")] = value
+        return heads, default
+
+    def fetch(self, remote: Remote, branch: str) -> str:
+        """Fetch a branch of a remote into `refs/remotes/origin/<branch>`.
+
+        Returns:
+            The hash of its commit.
+
+        Raises:
+            RepositoryError: it cannot be read, an object fails `git fsck`, or it is larger than the limit.
+        """
+        _check_ref(branch)
+        self._run(
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--no-write-fetch-head",
+            f"--upload-pack={_OTHER_SIDE} upload-pack",
+            remote.url,
+            f"+refs/heads/{branch}:refs/remotes/origin/{branch}",
+            options=remote.options,
+            limit_files=True,
+        )
+        return self.resolve(f"refs/remotes/origin/{branch}")
+
+    def push(self, remote: Remote, commit: str, branch: str, *, expected: str | None) -> None:
+        """Push a commit, provided that the remote branch still is `expected` (None: absent).
+
+        Raises:
+            RepositoryError: it was refused, since somebody else pushed or the remote said no.
+        """
+        _check_ref(branch)
+        self._run(
+            "push",
+            "--quiet",
+            f"--receive-pack={_OTHER_SIDE} receive-pack",
+            f"--force-with-lease=refs/heads/{branch}:{expected or ''}",
+            remote.url,
+            f"{commit}:refs/heads/{branch}",
+            options=remote.options,
+        )
+
+    # --- references ---
+
+    def head(self, ref: str) -> str | None:
+        """The commit a reference points to, or None."""
+        _check_ref(ref)
+        output = self._run("for-each-ref", "--format=%(objectname)", ref).decode().split()
+        return output[0] if output else None
+
+    def resolve(self, ref: str) -> str:
+        """The commit a reference points to.
+
+        Raises:
+            RepositoryError: there is no such reference.
+        """
+        found = self.head(ref)
+        if found is None:
+            raise RepositoryError(f"the repository has no {ref}")
+        return found
+
+    def heads(self, prefix: str) -> dict[str, str]:
+        """All references below a prefix such as `refs/heads/drafts/`, without it, with their commits."""
+        output = self._run("for-each-ref", "--format=%(objectname) %(refname)", prefix).decode()
+        rows = (line.partition(" ") for line in output.splitlines())
+        return {name.removeprefix(prefix): commit for commit, _, name in rows}
+
+    def update(self, ref: str, new: str, *, old: str | None) -> bool:
+        """Move a reference by compare-and-set.
+
+        Args:
+            ref: the whole name.
+            new: the commit.
+            old: where it must point now; None demands that it does not exist.
+
+        Returns:
+            Whether it was moved; False when it points elsewhere than to `old`.
+        """
+        _check_ref(ref)
+        try:
+            self._run("update-ref", ref, new, old or _ZERO)
+        except RepositoryError:
+            if self.head(ref) != old:
+                return False
+            raise
+        return True
+
+    def delete(self, ref: str) -> None:
+        """Remove a reference; one that is absent is no error."""
+        _check_ref(ref)
+        if self.head(ref) is not None:
+            self._run("update-ref", "-d", ref)
+
+    # --- objects ---
+
+    def info(self, commit: str) -> CommitInfo:
+        """What a commit says of itself."""
+        return self.log(commit, limit=1)[0]
+
+    def log(self, commit: str, *, limit: int = 100) -> tuple[CommitInfo, ...]:
+        """The commits from `commit` back along the first parents, newest first."""
+        output = self._run("log", "--first-parent", f"--max-count={limit}", "--format=%H%x00%T%x00%P%x00%an%x00%at%x00%B%x01", commit, "--")
+        found = []
+        for entry in output.decode(errors="replace").split("\x01"):
+            if entry.strip():
+                name, tree, parents, author, at, message = entry.lstrip("\n").split("\x00")
+                found.append(CommitInfo(name, tree, tuple(parents.split()), author, datetime.fromtimestamp(int(at), UTC), message.strip()))
+        return tuple(found)
+
+    def merge_base(self, one: str, other: str) -> str | None:
+        """The best common ancestor of two commits, or None."""
+        try:
+            return self._run("merge-base", one, other).decode().strip() or None
+        except RepositoryError:
+            return None
+
+    def blobs(self, treeish: str) -> dict[str, str]:
+        """The files of a tree with the hash of each.
+
+        Raises:
+            RepositoryError: it holds a link or a submodule, a path no scheme may have, or more or larger files than the limits.
+        """
+        output = self._run("ls-tree", "-r", "-l", "-z", "--full-tree", treeish)
+        files: dict[str, str] = {}
+        total = 0
+        for line in output.split(b"\x00")[:-1]:
+            meta, _, raw = line.partition(b"\t")
+            mode, kind, name, size = meta.decode().split()
+            try:
+                path = raw.decode()
+            except UnicodeDecodeError as error:
+                raise RepositoryError(f"{raw!r}: the name of the file is not UTF-8") from error
+            if kind != "blob" or mode not in ("100644", "100755"):
+                raise RepositoryError(f"{path}: links and submodules are not part of a scheme")
+            if any(ord(letter) < 32 or letter in '\\\x7f"' for letter in path) or len(raw) > 500:
+                raise RepositoryError(f"{path!r}: the name of the file holds characters a scheme may not use, or is longer than 500 bytes")
+            if int(size) > MAX_FILE_BYTES:
+                raise RepositoryError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
+            total += int(size)
+            files[path] = name
+        if len(files) > MAX_FILES or total > MAX_TREE_BYTES:
+            raise RepositoryError(f"more than {MAX_FILES} files or {MAX_TREE_BYTES} bytes")
+        return files
+
+    def read(self, treeish: str) -> dict[str, bytes]:
+        """All files of a tree, by path.
+
+        Raises:
+            RepositoryError: as `blobs`.
+        """
+        files = self.blobs(treeish)
+        contents = self._contents(files.values())
+        return {path: contents[name] for path, name in files.items()}
+
+    def read_file(self, treeish: str, path: str) -> bytes | None:
+        """One file of a tree, or None where there is none.
+
+        Raises:
+            RepositoryError: as `blobs`.
+        """
+        name = self.blobs(treeish).get(path)
+        return None if name is None else self._contents([name])[name]
+
+    def tree(self, treeish: str) -> str:
+        """The hash of the tree of a commit."""
+        return self._run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{treeish}^{{tree}}").decode().strip()
+
+    def write(self, files: Mapping[str, bytes], *, base: str | None = None) -> str:
+        """Store files as a tree.
+
+        Args:
+            files: content by path.
+            base: a commit or tree that holds most of them already, so that they are not written again.
+
+        Returns:
+            The hash of the tree.
+        """
+        known = set() if base is None else set(self.blobs(base).values())
+        objects = LooseObjectDB(str(self.path / "objects"))
+        root: dict[str, object] = {}
+        for path, content in files.items():
+            name = hashlib.sha1(b"blob %d\x00" % len(content) + content, usedforsecurity=False).hexdigest()
+            if name not in known:
+                objects.store(IStream(b"blob", len(content), BytesIO(content)))
+            *folders, leaf = path.split("/")
+            place = root
+            for folder in folders:
+                below = place.setdefault(folder, {})
+                if not isinstance(below, dict):
+                    raise RepositoryError(f"{path}: {folder} is a file")
+                place = below
+            place[leaf] = name
+        return _store_tree(objects, root)
+
+    def commit(self, tree: str, parents: Sequence[str], message: str, author: Signature) -> str:
+        """Store a commit; the same arguments give the same hash.
+
+        Returns:
+            The hash of the commit.
+        """
+        date = f"@{int(author.at.timestamp())} +0000"
+        who = {}
+        for role in ("AUTHOR", "COMMITTER"):
+            who |= {f"GIT_{role}_NAME": _plain(author.name), f"GIT_{role}_EMAIL": _plain(author.email), f"GIT_{role}_DATE": date}
+        arguments = [part for parent in parents for part in ("-p", parent)]
+        return self._run("commit-tree", tree, *arguments, stdin=message.encode(), environment=who).decode().strip()
+
+    # --- inside ---
+
+    def _contents(self, names: Iterable[str]) -> dict[str, bytes]:
+        """The contents of blobs by their hashes."""
+        wanted = sorted(set(names))
+        output = self._run("cat-file", "--batch", stdin="".join(f"{name}\n" for name in wanted).encode())
+        contents: dict[str, bytes] = {}
+        position = 0
+        for name in wanted:
+            end = output.index(b"\n", position)
+            found, kind, size = output[position:end].decode().split()
+            if found != name or kind != "blob":
+                raise RepositoryError(f"object {name} is missing")
+            contents[name] = output[end + 1 : end + 1 + int(size)]
+            position = end + 1 + int(size) + 1
+        return contents
+
+    def _run(
+        self,
+        *arguments: str,
+        options: Sequence[str] = (),
+        stdin: bytes | None = None,
+        environment: Mapping[str, str] | None = None,
+        limit_files: bool = False,
+    ) -> bytes:
+        """Run git on this repository, under the safe configuration."""
+        command = [Git.GIT_PYTHON_GIT_EXECUTABLE or "git"]
+        for option in (*_SAFE, *options):
+            command += ["-c", option]
+        command += arguments
+        if limit_files:  # a pack that grows beyond the limit ends the process (ulimit counts blocks of 512 bytes)
+            command = ["/bin/sh", "-c", 'ulimit -f "$0"; exec "$@"', str(MAX_PACK_BYTES // 512), *command]
+        with tempfile.TemporaryFile() as source:
+            if stdin is not None:
+                source.write(stdin)
+                source.seek(0)
+            try:
+                output = Git(str(self.path)).execute(
+                    command,
+                    istream=source,
+                    with_extended_output=False,
+                    stdout_as_string=False,
+                    strip_newline_in_stdout=False,
+                    kill_after_timeout=TIMEOUT_SECONDS if limit_files else None,
+                    env={
+                        "GIT_CONFIG_GLOBAL": os.devnull,
+                        "GIT_CONFIG_NOSYSTEM": "1",
+                        "GIT_CONFIG_SYSTEM": os.devnull,
+                        "GIT_TERMINAL_PROMPT": "0",
+                        "GIT_ASKPASS": "false",
+                        "GIT_OPTIONAL_LOCKS": "0",
+                        **(environment or {}),
+                    },
+                )
+            except GitCommandError as error:
+                raise RepositoryError(f"git {arguments[0]}: {_reason(error)}") from error
+        if not isinstance(output, bytes):
+            raise TypeError("git was asked for bytes")
+        return output
+
+
+def _store_tree(objects: LooseObjectDB, entries: Mapping[str, object]) -> str:
+    """Store a tree of trees and blobs in git's order (directories sort as if they ended in a slash)."""
+    rows = []
+    for name, value in entries.items():
+        if isinstance(value, dict):
+            rows.append((f"{name}/".encode(), b"40000", name.encode(), _store_tree(objects, value)))
+        else:
+            rows.append((name.encode(), b"100644", name.encode(), str(value)))
+    content = b"".join(mode + b" " + name + b"\x00" + bytes.fromhex(value) for _, mode, name, value in sorted(rows))
+    stored = objects.store(IStream(b"tree", len(content), BytesIO(content)))
+    return bytes.hex(stored.binsha)
+
+
+def _check_ref(name: str) -> None:
+    """Refuse what is not a plain name of a branch or reference."""
+    if not _REF.match(name) or ".." in name or "//" in name or name.endswith(("/", ".lock", ".")) or "/." in name:
+        raise RepositoryError(f"“{name}”: not the name of a branch")
+
+
+def _plain(text: str) -> str:
+    """A name for a commit: without the characters that end it."""
+    return "".join(letter for letter in text if letter.isprintable() and letter not in "<>") or "irmahub"
+
+
+def _reason(error: GitCommandError) -> str:
+    """The last sentence git said, without addresses' credentials (there are none: `Remote.parse` refuses them)."""
+    text = str(error.stderr or "").strip().removeprefix("stderr:").strip().strip("'").strip()
+    lines = [line.removeprefix("remote: ").strip() for line in text.splitlines() if line.strip()]
+    telling = [line for line in lines if line.startswith(("fatal:", "error:", "! [", "!"))] or lines
+    return "; ".join(telling[:3]) if telling else f"ended with status {error.status}"
