@@ -11,7 +11,7 @@ from irmahub.settings import Settings
 @click.command(name="serve")
 def command() -> None:
     """Serve until SIGINT or SIGTERM comes; requests that run are finished."""
-    from irmahub.installation import make_sites
+    from irmahub.applications import make_sites
     from irmahub.server import listen, serve
 
     settings = Settings.from_environment()

@@ -1,0 +1,105 @@
+"""The applications of one server process, wired from the settings: console, published schemes and gateway."""
+
+import hmac
+from typing import Final
+
+import redis
+from cryptography.hazmat.primitives import serialization
+from flask import Flask
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+
+from console.app import create_app as create_console
+from console.publishing.public import create_blueprint
+from console.services import Services, build_services
+from console.settings import ConsoleSettings
+from gateway.app import create_app as create_gateway
+from gateway.changes import Changes
+from gateway.config import GatewayConfig
+from gateway.custody.service import Custody
+from gateway.stores.base import SessionStore
+from gateway.stores.memory import MemoryStore
+from gateway.stores.redis import RedisStore
+from idemix.clock import system_clock
+from irmahub.logs import configure_logs
+from irmahub.server import Sites
+from irmahub.settings import Settings
+
+#: Where the published schemes stand at the console's address.
+PUBLISHED: Final = "/published"
+
+
+def services_of(settings: Settings) -> Services:
+    """The services of an installation; its database must be migrated."""
+    return build_services(
+        ConsoleSettings(
+            data_directory=settings.data_directory,
+            database_url=settings.database_url,
+            kek_file=settings.kek_file,
+            schemes_directory=settings.schemes_directory,
+            public_url=settings.console_url.rstrip("/") + PUBLISHED + "/",
+            redis_url=settings.redis_url,
+            production=settings.production,
+            allow_private_addresses=not settings.production,
+        )
+    )
+
+
+def make_sites() -> Sites:
+    """The console and the gateway of the installation that the environment describes."""
+    settings = Settings.from_environment()
+    configure_logs(settings.log_level)
+    services = services_of(settings)
+    services.custody.check()
+    client = None if settings.redis_url is None else redis.Redis.from_url(settings.redis_url)
+    changes = Changes(services.database, redis=client)
+    gateway = _gateway(settings, services, changes, client)
+    console = _console(services)
+    services.archive.start()
+    changes.start()
+
+    def close() -> None:
+        changes.stop()
+        gateway.extensions["gateway"].close()
+        services.archive.stop()
+        services.close()
+
+    return Sites((console, gateway), close)
+
+
+def _console(services: Services) -> Flask:
+    secret_key = hmac.digest(services.custody.pepper(), b"console cookies", "sha256")
+    console = create_console(services, secret_key=secret_key)
+    published = Flask("published", static_folder=None)
+    published.register_blueprint(create_blueprint(services.web_root))
+    console.wsgi_app = DispatcherMiddleware(console.wsgi_app, {PUBLISHED: published})  # type: ignore[method-assign]
+    return console
+
+
+def _gateway(settings: Settings, services: Services, changes: Changes, client: "redis.Redis | None") -> Flask:
+    store: SessionStore = MemoryStore(system_clock) if client is None else RedisStore(client, system_clock)
+    services.requestors.watch(changes)
+    config = GatewayConfig.from_options(
+        {
+            "schemes_path": str(settings.schemes_directory),
+            "url": settings.gateway_url,
+            "no_auth": False,
+            "jwt_privkey": _pem(services.custody),
+            "sse": True,
+            "production": settings.production,
+        },
+        command_defaults=False,
+    )
+    return create_gateway(
+        config,
+        requestors=services.requestors,
+        custody_keys=services.custody.issuer_keys,
+        changes=changes,
+        archive=services.archive,
+        store=store,
+    )
+
+
+def _pem(custody: Custody) -> str:
+    """The key that signs results, as the configuration takes it."""
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    return custody.jwt_key().private_bytes(encoding, form, serialization.NoEncryption()).decode("ascii")
