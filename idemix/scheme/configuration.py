@@ -32,7 +32,8 @@ from .identifiers import (
 from .public_keys import KEY_FILE, PublicKeyFolder
 from .signing import description_path
 from .tree import SchemeTree
-from .verify import SchemeContents, SchemeVerdict, verify_scheme
+from .verdict import SchemeContents, SchemeVerdict
+from .verify import verify_scheme
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,12 @@
 from typing import TYPE_CHECKING
 
 from .findings import Finding
+from .verdict import SchemeContents
 
 if TYPE_CHECKING:
     from .configuration import Configuration
-    from .verify import SchemeContents
 
 
-def lint_scheme(contents: "SchemeContents", *, now: int, configuration: "Configuration | None" = None) -> tuple[Finding, ...]:
+def lint_scheme(contents: SchemeContents, *, now: int, configuration: "Configuration | None" = None) -> tuple[Finding, ...]:
     """Look a scheme over."""
     return ()

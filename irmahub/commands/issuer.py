@@ -55,7 +55,7 @@ def keygen(
         if not overwrite and os.path.lexists(file):
             raise click.ClickException(f"File {file} already exists, not overwriting")
     click.echo("Generating keys (may take several minutes)")
-    with click.progressbar(length=100, label="Searching for primes", file=click.get_text_stream("stderr")) as bar:
+    with click.progressbar(range(100), label="Searching for primes", file=click.get_text_stream("stderr")) as bar:
 
         def show(part: float) -> None:
             bar.update(max(0, int(part * 100) - bar.pos))

@@ -17,13 +17,13 @@ from irmahub.commands.issuer import command as issuer_command
 
 if TYPE_CHECKING:
     from idemix.scheme.findings import Finding
-    from idemix.scheme.verify import SchemeVerdict
+    from idemix.scheme.verdict import SchemeVerdict
 
 _DIRECTORY = click.Path(exists=True, file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
-class _Moment(click.ParamType):  # type: ignore[type-arg,unused-ignore] - generic in newer releases of click
+class _Moment(click.ParamType[int]):
     """A moment as ISO 8601 or Unix seconds."""
 
     name = "time"

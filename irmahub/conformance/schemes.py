@@ -14,7 +14,8 @@ from idemix.scheme.findings import SchemeStatus
 from idemix.scheme.keys import print_public_key, read_private_key, read_public_key, sign, verify
 from idemix.scheme.signing import sign_tree
 from idemix.scheme.tree import SchemeTree, parent_directories
-from idemix.scheme.verify import SchemeVerdict, verify_scheme
+from idemix.scheme.verdict import SchemeVerdict
+from idemix.scheme.verify import verify_scheme
 from irmahub.conformance.core import Case, Context, Departed, Mismatch, judge
 
 #: When the cases of schemesig.json were recorded; none of its keys is near its expiry.
