@@ -48,15 +48,21 @@ def is_obtainable(
     return known[identifier, depth]
 
 
-def with_dependencies(credential_type: CredentialType, types: Mapping[CredentialTypeId, CredentialType]) -> Iterator[CredentialType]:
-    """The credential types on which one depends, however far; those that are not loaded are left out."""
+def explained_dependencies(credential_type: CredentialType, types: Mapping[CredentialTypeId, CredentialType]) -> Iterator[CredentialType]:
+    """The credential types whose `FAQSummary` a wizard shows, as far as the reference looks at them.
+
+    It goes through the dependencies in order, and at the first that has dependencies itself goes on with those, and not back.
+    """
     seen = {credential_type.id}
-    waiting = [credential_type]
-    while waiting:
-        for discon in waiting.pop().dependencies:
-            for con in discon:
-                for identifier in con:
-                    if identifier not in seen and identifier in types:
-                        seen.add(identifier)
-                        waiting.append(types[identifier])
-                        yield types[identifier]
+    current: CredentialType | None = credential_type
+    while current is not None:
+        dependencies = (identifier for discon in current.dependencies for con in discon for identifier in con)
+        current = None
+        for identifier in dependencies:
+            if identifier not in types or identifier in seen:
+                continue
+            seen.add(identifier)
+            yield types[identifier]
+            if types[identifier].dependencies:
+                current = types[identifier]
+                break

@@ -10,7 +10,7 @@ from typing import Final
 
 from ..errors import MalformedSchemeError
 from .check import SchemeCheck, sanitized
-from .dependencies import with_dependencies
+from .dependencies import explained_dependencies
 from .descriptions import IssueWizard, RequestorInfo, RequestorScheme, WizardItem, parse_requestors
 from .findings import SchemeStatus
 from .wizards import MAX_STEPS, TooManyPathsError, expand, validation_paths
@@ -201,7 +201,7 @@ class RequestorSchemeCheck:
         if text is None or text.missing(languages):
             rule = f"must be complete, or the FAQSummary of {item.credential} instead of it"
             self._check.refuse(path, "wizard", rule, _PARSING, field=f"{where}.text")
-        for dependency in with_dependencies(known, types):
+        for dependency in explained_dependencies(known, types):
             if dependency.faq_summary is None or dependency.faq_summary.missing(languages):
                 rule = f"the FAQSummary of {dependency.id}, on which {item.credential} depends, must be complete"
                 self._check.refuse(path, "wizard", rule, _PARSING, field=f"{where}.credential")

@@ -49,6 +49,7 @@ def verify_scheme(
     *,
     now: int,
     configuration: "Configuration | None" = None,
+    previous: SchemeContents | None = None,
     check_keys: bool = True,
     lint: bool = True,
 ) -> SchemeVerdict:
@@ -59,6 +60,7 @@ def verify_scheme(
         now: Unix seconds; the expiry of keys is judged by it.
         configuration: the other schemes that are loaded, for what refers to them. Without it, a wizard's credential types are
             not looked up.
+        previous: what was last published, for the lint.
         check_keys: also check the issuers' public keys. A server leaves this out and reads keys when it needs them.
         lint: also look for what is no error and draws no warning of the reference.
 
@@ -68,6 +70,7 @@ def verify_scheme(
     check = SchemeCheck(tree, now, configuration)
     head = _HeadCheck(check)
     head.run(check_keys=check_keys)
+    contents = head.contents
     statuses = (error.status for error in check.errors if error.status is not SchemeStatus.VALID)
     return SchemeVerdict(
         scheme_id=check.scheme_id,
@@ -75,8 +78,8 @@ def verify_scheme(
         known=head.known,
         errors=tuple(check.errors),
         warnings=tuple(dict.fromkeys(check.warnings)),
-        lint=lint_scheme(head.contents, now=now, configuration=configuration) if lint and head.contents is not None else (),
-        contents=head.contents,
+        lint=lint_scheme(contents, now=now, configuration=configuration, previous=previous) if lint and contents is not None else (),
+        contents=contents,
     )
 
 
