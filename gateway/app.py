@@ -151,6 +151,9 @@ def _before_view() -> Response | None:
     g.refusal = None
     if cors.is_preflight():
         return cors.preflight_response()
+    if request.environ["PATH_INFO"].startswith("//"):
+        # Werkzeug reads over doubled slashes at the beginning; the reference does not.
+        raise NotFound
     token = _client_token()
     if token is not None:
         require_token(token, "clientToken")

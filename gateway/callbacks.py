@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import Final
 
 import httpx
@@ -47,8 +48,12 @@ class RequestorCalls:
         self._signer = signer
         self._appends_slash = appends_slash
         self._sleep = sleep
-        self._client = httpx.Client(timeout=TIMEOUT_SECONDS, headers={"User-Agent": USER_AGENT}, follow_redirects=False)
         self._pool = ThreadPoolExecutor(max_workers=_WORKERS, thread_name_prefix="callback")
+
+    @cached_property
+    def _client(self) -> httpx.Client:
+        """Made when first used: reading the trusted certificates takes a while."""
+        return httpx.Client(timeout=TIMEOUT_SECONDS, headers={"User-Agent": USER_AGENT}, follow_redirects=False)
 
     def send_result(self, session: Session) -> None:
         """Post the result of an ended session to its callback URL, in the background; failures are only logged."""
@@ -81,7 +86,8 @@ class RequestorCalls:
     def close(self) -> None:
         """Wait for the callbacks under way, and close the connections."""
         self._pool.shutdown()
-        self._client.close()
+        if "_client" in vars(self):
+            self._client.close()
 
     def _callback(self, url: str, session: Session) -> None:
         try:

@@ -85,7 +85,7 @@ class AuthenticationError(GatewayError):
     remote = INVALID_REQUEST
 
 
-class TokenRefusedError(GatewayError):
+class TokenRefusedError(GatewayError, NotPermittedError):
     """An API token that belongs to nobody, or to a key that is not valid now."""
 
     remote = UNAUTHORIZED

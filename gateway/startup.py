@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from idemix.clock import Clock
 from idemix.errors import MalformedRequestError
 from idemix.request import IssuanceRequest, parse_session_request
@@ -23,6 +25,8 @@ from .requestors.directory import DirectoryKey, DirectoryRequestor, RequestorDir
 from .requestors.key_material import decode_secret, read_public_key
 from .result_jwt import ResultSigner, read_signer
 from .schemes import LoadedSchemes
+
+log = structlog.get_logger(__name__)
 
 NO_REQUESTORS: Final = "No requestors configured; either configure one or more requestors or disable requestor authentication"
 OPEN_ISSUING: Final = (
@@ -99,7 +103,7 @@ def _permission_problems(config: GatewayConfig, schemes: LoadedSchemes) -> Itera
     for name, requestor in config.requestors.items():
         for text in validate_permissions(f"Requestor {name}", requestor.permissions, configuration, keys):
             yield Problem(f"requestors.{name}.permissions", text)
-        yield from _host_problems(f"requestors.{name}.host_perms", requestor.permissions)
+        _warn_of_host_patterns(name, requestor.permissions)
     if _issues_openly(config, configuration, private_keys):
         yield Problem("no_auth", OPEN_ISSUING)
 
@@ -131,12 +135,13 @@ def _issues_openly(config: GatewayConfig, configuration: Configuration, private_
     )
 
 
-def _host_problems(option: str, permissions: Permissions) -> Iterator[Problem]:
+def _warn_of_host_patterns(requestor: str, permissions: Permissions) -> None:
+    """Tell of patterns that can never match; the reference takes them without a word."""
     for pattern in permissions.host:
         try:
             compile_host_pattern(pattern)
         except BadPatternError as error:
-            yield Problem(option, f"the pattern {pattern!r} never matches: {error}", departure="host-pattern")
+            log.warning("permissions.host_pattern_never_matches", requestor=requestor, pattern=pattern, reason=str(error))
 
 
 def _name_problems(requestors: list[DirectoryRequestor]) -> Iterator[Problem]:

@@ -64,6 +64,7 @@ _RULES: Final = (
     ),
     Departure("content-type", MalformedRequestError, "A media type is compared whole, apart from its parameters."),
     Departure("content-encoding", MalformedRequestError, "A body is taken as it is: a Content-Encoding other than identity is refused."),
+    Departure("single-authorization", NotPermittedError, "Authorization is one header with one token."),
     Departure("jwt-line-end", MalformedRequestError, "A JWT ends with its signature; a line end belongs to no part of it."),
     Departure(
         "jwt-header", MalformedRequestError, "The typ of a JWT is JWT or absent, and its header has no parameter that changes its meaning."
@@ -73,7 +74,6 @@ _RULES: Final = (
     Departure(
         "session-host", NotPermittedError, "A host is a name or an address, with or without port: no user, query, fragment or blank."
     ),
-    Departure("host-pattern", MalformedError, "A host pattern that can never match is a fault of the configuration."),
     Departure("requestor-name", MalformedError, "A requestor has a name."),
     Departure("shared-token", MalformedError, "A token belongs to one requestor."),
     Departure("scheme-limits", MalformedSchemeError, "The files of a scheme, their number, size and nesting have upper bounds."),

@@ -18,6 +18,7 @@ class TokenAuthenticator:
             return None
         found = directory.by_token(signed.authorization)
         if found is None or not found[1].is_valid(self._clock()):
-            raise TokenRefusedError
+            # Several headers arrive as one value with commas.
+            raise TokenRefusedError(departure="single-authorization" if "," in signed.authorization else None)
         requestor, key = found
         return Authenticated(requestor, key, read_request(signed.body, signed.purpose))

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from typing import Any, Final
+from urllib.parse import quote
 
 from gmpy2 import mpz
 
@@ -60,6 +61,8 @@ from .status import Action, PairingMethod, Status
 from .transitions import next_status
 from .version import FRONTEND_MAX_VERSION, FRONTEND_MIN_VERSION, negotiate
 
+#: What stands in the host of a URL as it is; everything else is percent-encoded (Go `net/url`, encodeHost).
+_HOST_CHARACTERS: Final = "!$&'()*+,;=:[]<>\""
 _OPTIONS_CONTEXT: Final = "https://irma.app/ld/options/v1"
 _OPTIONS_REQUEST_CONTEXT: Final = "https://irma.app/ld/request/frontendoptions/v1"
 _CLIENT_REQUEST_CONTEXT: Final = "https://irma.app/ld/request/client/v1"
@@ -260,7 +263,7 @@ class SessionEngine:
         url = f"{self._settings.url}session/{session.client_token}"
         if session.host:
             scheme, _, rest = url.partition("://")
-            url = f"{scheme}://{session.host}/{rest.partition('/')[2]}"
+            url = f"{scheme}://{quote(session.host, safe=_HOST_CHARACTERS)}/{rest.partition('/')[2]}"
         return SessionPointer(url, session.action)
 
     # The app

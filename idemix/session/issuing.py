@@ -44,7 +44,7 @@ def _prepare(
     try:
         public_key, _ = issuer_keys.signing_key(issuer)
     except UnknownIdentifierError as error:
-        raise RequestRuleError(f"{where}.credential", f"missing private key of issuer {issuer}") from error
+        raise RequestRuleError(f"{where}.credential", "issuer private key not found: file does not exist") from error
     if now.timestamp() > public_key.expires_at:
         raise RequestRuleError(f"{where}.credential", f"cannot issue using expired public key {issuer}-{public_key.counter}")
     credential_type = configuration.credential_types[type_id]
