@@ -6,10 +6,10 @@ import queue
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, case, delete, func, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session as SqlSession
@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session as SqlSession
 from idemix.clock import Clock, system_clock
 from idemix.session.session import Session
 from idemix.session.status import Status
+from idemix.verification import ProofStatus
 
 from ..actor import Actor
 from ..authorization import Action, authorize, may
@@ -65,6 +66,23 @@ class RecordInfo:
     connected_at: datetime | None
     ended_at: datetime | None
     events: tuple[EventInfo, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HourCount:
+    """How the sessions ended that started within one hour; those still open count as none of the three.
+
+    Attributes:
+        start: the beginning of the hour.
+        done: finished, with a valid proof.
+        cancelled: cancelled by a person, or timed out.
+        failed: ended by an error, or with a proof that is not valid.
+    """
+
+    start: datetime
+    done: int
+    cancelled: int
+    failed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +253,39 @@ class Archive:
             if row is None:
                 raise NotFoundError("session", record_id)
             return _info(row, tuple(EventInfo(event.at, event.kind, event.detail) for event in row.events))
+
+    def hours(self, actor: Actor, until: datetime, count: int = 24) -> tuple[HourCount, ...]:
+        """Count the sessions that the actor may see, hour by hour, counted by the database.
+
+        Args:
+            actor: who looks.
+            until: a moment within the last hour.
+            count: of hours.
+
+        Raises:
+            PermissionDeniedError: the actor may see none, wherever.
+        """
+        last = until.replace(minute=0, second=0, microsecond=0)
+        starts = [last - timedelta(hours=count - 1 - position) for position in range(count)]
+        bucket = case(*((SessionRecord.started_at < start, position) for position, start in enumerate(starts[1:])), else_=count - 1)
+        ended = case(
+            (
+                SessionRecord.status == Status.DONE.value,
+                case((SessionRecord.proof_status == ProofStatus.VALID.value, "done"), else_="failed"),
+            ),
+            (SessionRecord.error.is_not(None), "failed"),
+            (SessionRecord.status.in_((Status.CANCELLED.value, Status.TIMEOUT.value)), "cancelled"),
+            else_="open",
+        )
+        visible = _visible(actor).where(SessionRecord.started_at >= starts[0])
+        found = visible.with_only_columns(bucket.label("hour"), ended.label("ended")).order_by(None).subquery()
+        query = select(found.c.hour, found.c.ended, func.count()).group_by(found.c.hour, found.c.ended)
+        with self._database.read() as session:
+            counts = {(hour, how): number for hour, how, number in session.execute(query)}
+        return tuple(
+            HourCount(start, *(counts.get((position, how), 0) for how in ("done", "cancelled", "failed")))
+            for position, start in enumerate(starts)
+        )
 
     def forget(self, before: datetime) -> int:
         """Remove sessions that started before a moment: the retention of the installation.
