@@ -73,9 +73,13 @@ class SchemeCheck:
             raise MalformedSchemeError(path, self.tree.unread[path], departure="scheme-limits")
         raise MalformedSchemeError(path, "is a directory" if path in self.tree.directories else "is missing")
 
+    def is_listed(self, path: str) -> bool:
+        """Whether the index lists a file."""
+        return f"{self.index.scheme}/{path}" in self.index
+
     def entries(self) -> Iterator[tuple[str, bytes]]:
         """The entries of the index that are of this scheme and name a file plainly: relative path and hash. Others are errors."""
-        prefix = f"{self.scheme_id}/"
+        prefix = f"{self.index.scheme}/"
         for full in sorted(self.index):
             path = full[len(prefix) :]
             if not full.startswith(prefix):

@@ -89,7 +89,7 @@ class Configuration:
         )
         self._by_hash: Final = {credential_type_hash(identifier): kind for identifier, kind in self.credential_types.items()}
         self._folders: Final = {
-            issuer: PublicKeyFolder(item.tree, item.index, item.scheme.scheme_id, description.issuer_id)
+            issuer: PublicKeyFolder(item.tree, item.index, description.issuer_id)
             for item in contents
             for issuer, description in item.issuers.items()
         }

@@ -53,7 +53,7 @@ class IssuerSchemeCheck:
         if scheme.has_keyshare:
             if not self._check.tree.exists("kss-0.pem"):
                 self._check.refuse("kss-0.pem", "keyshare-key", "a scheme with a keyshare server has its key", _PARSING)
-            elif f"{self._check.scheme_id}/kss-0.pem" not in self._check.index:
+            elif not self._check.is_listed("kss-0.pem"):
                 self._check.refuse("kss-0.pem", "keyshare-key", "is not listed in the index", _PARSING, departure="unsigned-content")
         self._check.check_translations(
             "description.xml", f"Scheme {scheme.scheme_id}", (("Name", scheme.name), ("Description", scheme.description)), scheme.languages
@@ -69,7 +69,7 @@ class IssuerSchemeCheck:
 
     def _signed_content(self, path: str) -> bytes | None:
         """A description that the index lists; None, after an error, where it does not or where it cannot be read."""
-        if f"{self._check.scheme_id}/{path}" not in self._check.index:
+        if not self._check.is_listed(path):
             self._check.refuse(path, "not-in-index", "is not listed in the index", _CONTENT)
             return None
         return self._check.tree.get(path)
@@ -262,7 +262,7 @@ class IssuerSchemeCheck:
 
         Source: irmago `irma/irmaconfig.go` ValidateKeys.
         """
-        folder = PublicKeyFolder(self._check.tree, self._check.index, self._check.scheme_id, issuer.issuer_id)
+        folder = PublicKeyFolder(self._check.tree, self._check.index, issuer.issuer_id)
         try:
             newest = folder.newest()
             if newest is None:

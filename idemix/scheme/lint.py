@@ -348,7 +348,7 @@ def _newest_keys(contents: SchemeContents) -> dict[IssuerId, PublicKey]:
     """The newest public key of each issuer, where it can be read."""
     keys = {}
     for identifier, issuer in contents.issuers.items():
-        folder = PublicKeyFolder(contents.tree, contents.index, contents.scheme.scheme_id, issuer.issuer_id)
+        folder = PublicKeyFolder(contents.tree, contents.index, issuer.issuer_id)
         try:
             if folder.counters():
                 keys[identifier] = folder.key(folder.counters()[-1])

@@ -18,14 +18,12 @@ class PublicKeyFolder:
     Args:
         tree: the scheme; the hashes of its files were checked.
         index: only keys that it lists are read.
-        scheme_id: as the index writes it.
         issuer_id: the issuer's directory.
     """
 
-    def __init__(self, tree: SchemeTree, index: SchemeIndex, scheme_id: str, issuer_id: str) -> None:
+    def __init__(self, tree: SchemeTree, index: SchemeIndex, issuer_id: str) -> None:
         self._tree = tree
         self._index = index
-        self._scheme_id = scheme_id
         self.path: Final = f"{issuer_id}/PublicKeys"
         self._keys: dict[int, PublicKey] = {}
         self._counters: tuple[int, ...] | None = None
@@ -48,7 +46,7 @@ class PublicKeyFolder:
         if self._counters is None:
             found: list[int] = []
             for counter, path in self._files():
-                if f"{self._scheme_id}/{path}" not in self._index:
+                if f"{self._index.scheme}/{path}" not in self._index:
                     break
                 found.append(counter)
             self._counters = tuple(sorted(found))

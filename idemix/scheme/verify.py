@@ -105,6 +105,10 @@ class _HeadCheck:
         self._list_unsigned_files()
         scheme = self._read_description(path)
         if scheme is None:
+            # Without it the contents make no sense; the files can still be compared with the index.
+            for listed, digest in self._check.entries():
+                if listed != path:
+                    self._check.check_hash(listed, digest, SchemeStatus.INVALID_SIGNATURE)
             return
         scheme = self._read_timestamp(scheme)
         self.known = not self._check.errors
@@ -197,7 +201,7 @@ class _HeadCheck:
         except MalformedSchemeError as error:
             self._check.error("timestamp", error, _PARSING)
         else:
-            if f"{self._check.index.scheme}/timestamp" not in self._check.index:
+            if not self._check.is_listed("timestamp"):
                 self._check.refuse("timestamp", "timestamp", "is not listed in the index", _PARSING, departure="unsigned-content")
         return scheme
 

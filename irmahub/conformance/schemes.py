@@ -46,7 +46,7 @@ def cases(document: Mapping[str, Any], context: Context) -> Iterator[Case]:
 # Mutants ----------------------------------------------------------------------------------------------------------------
 
 
-class _Folder:
+class MutantFolder:
     """A configuration folder in memory, to which the operations of a mutant are applied."""
 
     def __init__(self, trees: Sequence[SchemeTree]) -> None:
@@ -124,8 +124,9 @@ def _base(folder: Path) -> tuple[SchemeTree, ...]:
     return tuple(read_tree(path) for path in sorted(folder.iterdir()) if path.is_dir())
 
 
-def _mutated(mutant: Mapping[str, Any], base: Path) -> _Folder:
-    folder = _Folder(_base(base))
+def mutated_folder(mutant: Mapping[str, Any], base: Path) -> MutantFolder:
+    """The base, after the operations of a mutant and its signing."""
+    folder = MutantFolder(_base(base))
     for operation in (*mutant["operations"], *mutant["signing"]["operations"]):
         folder.apply(operation)
     return folder
@@ -133,7 +134,7 @@ def _mutated(mutant: Mapping[str, Any], base: Path) -> _Folder:
 
 def _verify_mutant(mutant: Mapping[str, Any], base: Path, now: int) -> Departed | None:
     expected = mutant["verify"]
-    verdict = verify_scheme(_mutated(mutant, base).tree(mutant["directory"]), now=now)
+    verdict = verify_scheme(mutated_folder(mutant, base).tree(mutant["directory"]), now=now)
     outcome = judge(mutant, accepted=expected["verdict"] == "pass", crashed=expected["verdict"] == "crash", error=_first_error(verdict))
     if outcome is None and expected["verdict"] != "crash" and mutant["deterministic"]:
         _compare_status(verdict, expected)
@@ -144,7 +145,7 @@ def _verify_mutant(mutant: Mapping[str, Any], base: Path, now: int) -> Departed 
 
 def _load_mutant(mutant: Mapping[str, Any], base: Path, now: int) -> Departed | None:
     expected = mutant["server"]
-    folder = _mutated(mutant, base)
+    folder = mutated_folder(mutant, base)
     trees = folder.trees()
     if expected["configuration_folder"] != "both schemes":
         trees = [tree for tree in trees if tree.name == mutant["directory"]]
