@@ -22,8 +22,8 @@ from gmpy2 import mpz
 
 from .modular import inverse, powmod
 
-#: Teeth of a comb: 2^9 entries a table, one multiplication per 9 bits of exponent.
-TEETH: Final = 9
+#: Teeth of a comb: 2^10 entries a table, one multiplication per 10 bits of exponent.
+TEETH: Final = 10
 
 #: What the tables of all keys together may take.
 DEFAULT_TABLE_BYTES: Final = 256 << 20
@@ -223,10 +223,11 @@ class PowerProducts:
 
     def _evaluate(self, blocks: list[list[mpz]], digits: list[tuple[int, ...]]) -> mpz:
         modulus = self._modulus
+        # Looked up table by table, the entries come from memory while others are still on their way.
+        factors = [[table[digit] for digit in row] for table, row in zip(blocks, digits, strict=True)]
         result = mpz(1)
-        for column in zip(*digits, strict=True):
+        for column in zip(*factors, strict=True):
             result = result * result % modulus
-            for table, digit in zip(blocks, column, strict=True):
-                if digit:
-                    result = result * table[digit] % modulus
+            for factor in column:
+                result = result * factor % modulus
         return result

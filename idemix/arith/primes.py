@@ -8,6 +8,8 @@ Combined Sieve", Cryptology ePrint 2003/186, for the sieve.
 """
 
 import functools
+import struct
+from collections.abc import Sequence
 from typing import Final
 
 import gmpy2
@@ -16,33 +18,53 @@ from gmpy2 import mpz
 from .modular import powmod
 from .randomness import SYSTEM_RANDOM, RandomSource
 
-#: Rounds of Miller-Rabin for primes that are kept; GMP does a Baillie-PSW test first.
-PRIMALITY_ROUNDS: Final = 40
+#: Rounds for the primes of a key: a Baillie-PSW test, then 16 of Miller-Rabin.
+_KEY_PRIME_ROUNDS: Final = 40
+
+#: Rounds for the prime of a signature: a Baillie-PSW test, then one of Miller-Rabin.
+_SIGNATURE_PRIME_ROUNDS: Final = 25
 
 #: Candidates in one window of the search for safe primes.
 WINDOW: Final = 1 << 17
 
 _SIEVE_BOUND: Final = 1 << 18
 
-#: The product of the odd primes below 2,000: one gcd replaces the trial divisions.
-_SMALL_PRIMES: Final = gmpy2.primorial(2000) // 2
+#: The same for the search for a prime in a range, where windows are short and tests cheap.
+_RANGE_WINDOW: Final = 1 << 10
+_RANGE_SIEVE_PRIMES: Final = 900
 
 
 def random_prime_in_range(start_bits: int, length_bits: int, random: RandomSource = SYSTEM_RANDOM) -> mpz:
-    """Return a prime 2^start_bits + δ, δ uniform among the odd integers of `length_bits` bits that give a prime.
+    """Return a random prime 2^start_bits + δ with δ of `length_bits` bits.
 
-    Source: gabi `internal/common/randomprime.go` (RandomPrimeInRange).
+    The odd numbers of a window at a random place are sieved, and the rest is tried in random order.
+
+    Args:
+        start_bits: of the start of the range.
+        length_bits: of its length, 16 at least.
+        random: the source of the window and of the order.
+
+    Source: gabi `internal/common/randomprime.go` (RandomPrimeInRange), which tries numbers all over the range.
     """
-    start = mpz(1) << start_bits
     while True:
-        candidate = start + random.bits(length_bits) | 1
-        if gmpy2.gcd(candidate, _SMALL_PRIMES) == 1 and _is_prime(candidate):
-            return candidate
+        start = (mpz(1) << start_bits) + random.below((1 << length_bits) - 2 * _RANGE_WINDOW) | 1
+        sieve = _sieve(start, 2, _RANGE_WINDOW, _odd_primes()[:_RANGE_SIEVE_PRIMES], safe=False)
+        positions = [position for position, left in enumerate(sieve) if left]
+        order = _words(random.bits(32 * len(positions)), len(positions))
+        for _, position in sorted(zip(order, positions, strict=True)):
+            candidate = start + 2 * position
+            if _is_fermat_pseudoprime(candidate) and gmpy2.is_prime(candidate, _SIGNATURE_PRIME_ROUNDS):
+                return candidate
+
+
+def _words(value: mpz, count: int) -> tuple[int, ...]:
+    """Cut an integer into `count` words of 32 bits."""
+    return struct.unpack(f"<{count}I", value.to_bytes(4 * count, "little"))
 
 
 def is_safe_prime(value: mpz) -> bool:
-    """Whether value and (value - 1)/2 are primes, but for an error probability below 4^-PRIMALITY_ROUNDS."""
-    return gmpy2.is_prime(value >> 1, PRIMALITY_ROUNDS) and gmpy2.is_prime(value, PRIMALITY_ROUNDS)
+    """Whether value and (value - 1)/2 are primes, but for an error probability below 4^-16."""
+    return gmpy2.is_prime(value >> 1, _KEY_PRIME_ROUNDS) and gmpy2.is_prime(value, _KEY_PRIME_ROUNDS)
 
 
 def find_safe_prime(start: mpz, step: int) -> mpz | None:
@@ -52,15 +74,7 @@ def find_safe_prime(start: mpz, step: int) -> mpz | None:
         start: odd, and far larger than the window is long.
         step: a power of 2.
     """
-    candidates = bytearray(b"\1") * WINDOW
-    for prime in _odd_primes():
-        step_inverse = pow(step, -1, prime)
-        residue = int(start % prime)
-        # p' ≡ 0, then p' ≡ (r-1)/2, which is 2p'+1 ≡ 0.
-        for excluded in (0, prime >> 1):
-            first = (excluded - residue) * step_inverse % prime
-            if first < WINDOW:
-                candidates[first::prime] = bytes((WINDOW - first + prime - 1) // prime)
+    candidates = _sieve(start, step, WINDOW, _odd_primes(), safe=True)
     position = candidates.find(1)
     while position >= 0:
         half = start + position * step
@@ -70,8 +84,18 @@ def find_safe_prime(start: mpz, step: int) -> mpz | None:
     return None
 
 
-def _is_prime(value: mpz) -> bool:
-    return _is_fermat_pseudoprime(value) and gmpy2.is_prime(value, PRIMALITY_ROUNDS)
+def _sieve(start: mpz, step: int, length: int, primes: Sequence[int], *, safe: bool) -> bytearray:
+    """Return a byte for each h = start + i·step, 0 ≤ i < length: 1 where no small prime divides h, nor 2h+1 where `safe`."""
+    candidates = bytearray(b"\1") * length
+    for prime in primes:
+        step_inverse = pow(step, -1, prime)
+        residue = int(start % prime)
+        # h ≡ 0, and h ≡ (r-1)/2, which is 2h+1 ≡ 0.
+        for excluded in (0, prime >> 1) if safe else (0,):
+            first = (excluded - residue) * step_inverse % prime
+            if first < length:
+                candidates[first::prime] = bytes((length - first + prime - 1) // prime)
+    return candidates
 
 
 def _is_fermat_pseudoprime(value: mpz) -> bool:

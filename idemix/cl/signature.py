@@ -164,7 +164,7 @@ def sign_commitment(
     A = private_key.power(Q, inverse(e, private_key.order))
     # A root that went wrong in one half of the Chinese remainder would give the factors away (Boneh, DeMillo and Lipton,
     # EUROCRYPT 1997), and one that does not exist is the holder's doing.
-    if powmod(A, e, public_key.N) != Q:
+    if private_key.power(A, e) != Q:
         raise InvalidProofError("U does not lie in the group of squares")
     return CLSignature(A, e, v), Q
 

@@ -1,11 +1,10 @@
 """Making a key pair.
 
-The search for safe primes uses several processes: it is the one computation here that takes seconds.
+The search for safe primes can use several processes: it is the one computation here that takes seconds.
 """
 
 import math
 import multiprocessing
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
@@ -55,7 +54,7 @@ def generate_key_pair(
     random: RandomSource = SYSTEM_RANDOM,
     progress: Callable[[float], None] | None = None,
     is_cancelled: Callable[[], bool] | None = None,
-    processes: int | None = None,
+    processes: int = 1,
 ) -> KeyPair:
     """Make a key pair that supports revocation.
 
@@ -70,7 +69,8 @@ def generate_key_pair(
         random: the source of everything random.
         progress: told, now and then, an estimate of the part done, from 0 to 1, never falling.
         is_cancelled: asked now and then.
-        processes: how many processes search for primes; None for as many as there are processors, 1 for none but this.
+        processes: how many processes search for primes; 1 for none but this. Others are spawned, so that, as everywhere with
+            `multiprocessing`, the main module must do nothing when it is merely imported.
 
     Raises:
         MalformedKeyError: there are no parameters for that length.
@@ -122,11 +122,11 @@ def generate_key_pair(
     return KeyPair(public, private)
 
 
-def _process_count(processes: int | None, modulus_bits: int) -> int:
+def _process_count(processes: int, modulus_bits: int) -> int:
     # A daemonic process may have no children.
     if modulus_bits // 2 < _MIN_BITS_FOR_PROCESSES or multiprocessing.current_process().daemon:
         return 1
-    return processes if processes is not None else os.cpu_count() or 1
+    return processes
 
 
 class _PrimeSearch:

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from gmpy2 import mpz
 
 from ..arith.fixed_base import TEETH, PowerProducts
-from ..arith.modular import is_unit
+from ..arith.modular import inverse, is_unit
 from ..errors import MalformedKeyError
 from ..params import SystemParameters, params_for
 from .xml import KeyElement, KeyWriter, parse_key_xml
@@ -50,7 +50,7 @@ class PublicKey:
     ecdsa: bytes | None = None
     params: SystemParameters = field(init=False, repr=False, compare=False)
     _products: PowerProducts = field(init=False, repr=False, compare=False)
-    _checked: bool = field(init=False, repr=False, compare=False, default=False)
+    _Z_inverse: mpz = field(init=False, repr=False, compare=False, default=mpz(0))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "params", params_for(self.N.bit_length()))
@@ -59,7 +59,6 @@ class PublicKey:
         for name, element in self._elements():
             if not 1 < element < self.N:
                 raise MalformedKeyError(f"Elements/{name}", "not between 1 and n", departure="key-structure")
-        object.__setattr__(self, "_products", self._power_products())
 
     def _elements(self) -> Iterator[tuple[str, mpz]]:
         """Yield the group elements with their names."""
@@ -77,20 +76,23 @@ class PublicKey:
         Raises:
             MalformedKeyError: it is not so.
         """
-        if self._checked:
+        if self._Z_inverse:
             return
         if not self.N.bit_test(0):
             raise MalformedKeyError("Elements/n", "the modulus is even")
         for name, element in self._elements():
             if not is_unit(element, self.N):
                 raise MalformedKeyError(f"Elements/{name}", "has no inverse modulo n")
-        object.__setattr__(self, "_checked", True)
+        Z_inverse = inverse(self.Z, self.N)
+        # The last thing set is what other threads look at.
+        object.__setattr__(self, "_products", self._power_products(Z_inverse))
+        object.__setattr__(self, "_Z_inverse", Z_inverse)
 
-    def _power_products(self) -> PowerProducts:
-        """Tables reach as far as the longest response on each base; a block of a comb holds an attribute."""
+    def _power_products(self, Z_inverse: mpz) -> PowerProducts:
+        """Tables reach as far as the longest response on each base; two blocks of a comb hold the response of an attribute."""
         capacities = dict.fromkeys(self.R, self.params.l_m_commit + 2)
-        capacities |= {self.S: self.params.l_v_commit + 1, self.Z: self.params.l_h}
-        return PowerProducts(self.N, capacities, columns=-(-self.params.l_m // TEETH))
+        capacities |= {self.S: self.params.l_v_commit + 1, Z_inverse: self.params.l_h}
+        return PowerProducts(self.N, capacities, columns=-(-(self.params.l_m_commit + 2) // (2 * TEETH)))
 
     def build_tables(self) -> None:
         """Build the tables of powers now instead of when the key is used a second time."""
@@ -116,7 +118,8 @@ class PublicKey:
             MalformedKeyError: see `check_elements`.
         """
         self.check_elements()
-        terms = [(self.Z, mpz(Z)), (self.S, mpz(S))]
+        # A negative exponent on Z alone, as in every verification, needs no division at the end.
+        terms = [(self.Z, mpz(Z)) if Z >= 0 else (self._Z_inverse, mpz(-Z)), (self.S, mpz(S))]
         terms += [(self.R[index], exponent) for index, exponent in (R or {}).items()]
         return self._products.product(terms)
 
