@@ -1,6 +1,5 @@
 """The applications of one server process, wired from the settings: console, published schemes and gateway."""
 
-import hmac
 from typing import Final
 
 import redis
@@ -67,8 +66,7 @@ def make_sites() -> Sites:
 
 
 def _console(services: Services) -> Flask:
-    secret_key = hmac.digest(services.custody.pepper(), b"console cookies", "sha256")
-    console = create_console(services, secret_key=secret_key)
+    console = create_console(services)
     published = Flask("published", static_folder=None)
     published.register_blueprint(create_blueprint(services.web_root))
     console.wsgi_app = DispatcherMiddleware(console.wsgi_app, {PUBLISHED: published})  # type: ignore[method-assign]

@@ -35,6 +35,9 @@ def configure_logs(level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
+    # The server's own news, that it starts and stops, and each request of our HTTP client are of use in debugging only.
+    for name in ("uvicorn.error", "httpx"):
+        logging.getLogger(name).setLevel("DEBUG" if level == "debug" else "WARNING")
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -14,14 +14,13 @@ from git import Repo
 from rich.console import Console
 
 from console.accounts.models import NewUser
-from console.issuer_keys.models import KeyState
 from console.issuer_keys.models import NewKey as NewIssuerKey
 from console.publishing.fetch import PublicAddress, fetch_scheme
 from console.publishing.models import PublicationInfo
 from console.services import Services
 from gateway.actor import Actor, command_actor
-from gateway.database import upgrade
-from gateway.models import AuthMethod, PublicationState
+from gateway.database import prepare_file, upgrade
+from gateway.models import AuthMethod, JobState, PublicationState
 from gateway.permissions import Permissions
 from gateway.requestors.models import NewKey, NewRequestor
 from idemix.clock import system_clock
@@ -81,6 +80,7 @@ class Demo:
             DemoError: one did not do what it should.
         """
         with self._step("Make the database"):
+            prepare_file(self._folder / "irmahub.db")
             upgrade(self._settings.database_url)
         services = services_of(self._settings)
         self._stack.callback(services.close)
@@ -160,12 +160,11 @@ class Demo:
         started = [services.issuer_keys.generate(actor, NewIssuerKey(f"{content.SCHEME}.{issuer}")) for issuer in issuers]
 
         def is_done() -> bool:
-            states = {services.issuer_keys.get(actor, key.issuer_id, key.counter).state for key in started}
-            if KeyState.FAILED in states:
-                raise DemoError("a key was not generated")
-            return states == {KeyState.GENERATED} and not any(
-                services.issuer_keys.get(actor, key.issuer_id, key.counter).job_id for key in started
-            )
+            jobs = [services.jobs.get(_installer(), key.job_id) for key in started if key.job_id is not None]
+            for job in jobs:
+                if job.state in (JobState.FAILED, JobState.CANCELLED):
+                    raise DemoError(f"a key was not generated: {job.error}")
+            return all(job.state is JobState.DONE for job in jobs)
 
         self._wait(is_done)
 

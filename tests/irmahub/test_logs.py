@@ -13,7 +13,7 @@ log = structlog.get_logger("gateway.app")
 configure_logs("info")
 log.debug("unseen")
 log.info("request.answered", path="a\n\x1b[31mb", status=200)
-logging.getLogger("uvicorn").warning("took %d ms", 5)
+logging.getLogger("uvicorn.error").warning("took %d ms", 5)
 try:
     raise ValueError("broken")
 except ValueError as error:
@@ -30,7 +30,7 @@ def test_every_line_is_a_json_object_with_time_level_and_logger(lines: list[str]
     entries = [json.loads(line) for line in lines]
     assert [(entry["level"], entry["logger"], entry["event"]) for entry in entries] == [
         ("info", "gateway.app", "request.answered"),
-        ("warning", "uvicorn", "took 5 ms"),
+        ("warning", "uvicorn.error", "took 5 ms"),
         ("error", "gateway.app", "request.failed"),
     ]
     assert all(entry["timestamp"].endswith("Z") for entry in entries)
