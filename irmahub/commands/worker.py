@@ -1,24 +1,25 @@
-"""Run the work in the background: publishing, key generation and what else takes its time.
+"""Run the jobs of the console: publications and key generation, until SIGINT or SIGTERM comes."""
 
-Any number of workers may run beside each other; one that dies is taken over by another from its last step.
-"""
+from pathlib import Path
 
 import click
 
-from irmahub.settings import Settings
+from irmahub.installation import data_option, settings_of
 
 
 @click.command(name="worker")
-def command() -> None:
-    """Work until SIGINT or SIGTERM comes; the running step is given back."""
+@data_option
+def command(data_directory: Path | None) -> None:
+    """Run jobs one after another. Several workers may run; a job of one that dies is taken over by another."""
     from console.worker import run_worker
     from irmahub.applications import services_of
     from irmahub.logs import configure_logs
 
-    settings = Settings.from_environment()
+    settings = settings_of(data_directory)
     configure_logs(settings.log_level)
     services = services_of(settings)
     services.custody.check()
+    click.echo(f"Worker runs on {settings.data_directory}")
     try:
         run_worker(services)
     finally:
