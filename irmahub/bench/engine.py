@@ -218,7 +218,6 @@ def table(rows: Sequence[Row]) -> str:
         naive = "" if row.naive_units is None else f"{row.naive_units:.2f}"
         count = row.attributes or ""
         lines.append(f"{row.name:<20}{row.bits:>6}{count:>12}{row.milliseconds:>12.2f}{row.units:>10.2f}{naive:>10}")
-    lines.append(
-        f"\n1 unit is one modular exponentiation of {UNIT_BITS} bits; processor time, medians of a run; for key pairs the mean of time passed."
-    )
+    lines.append(f"\n1 unit is one modular exponentiation of {UNIT_BITS} bits.")
+    lines.append("Processor time, the median; of key pairs the mean of the time that passed.")
     return "\n".join(lines)
