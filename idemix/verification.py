@@ -7,7 +7,7 @@ Source: irmago `irma/verify.go`, `irma/requests.go` (the Satisfy methods).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Final, Self, TypeAlias
@@ -75,7 +75,7 @@ class DisclosedAttribute:
     """
 
     identifier: AttributeTypeId | CredentialTypeId
-    value: str | None
+    value: str | None = field(repr=False)
     status: AttributeStatus
     issued_at: int
     not_revoked: bool = False

@@ -4,7 +4,7 @@ Source: irmago `irma/requests.go` (AttributeConDisCon, AttributeDisCon, Attribut
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from ..scheme.identifiers import AttributeTypeId, CredentialTypeId
@@ -22,7 +22,7 @@ class AttributeRequest:
     """
 
     type: AttributeTypeId | CredentialTypeId
-    value: str | None = None
+    value: str | None = field(default=None, repr=False)
     not_null: bool = False
 
     @property

@@ -42,10 +42,10 @@ class CredentialRequest:
     """
 
     credential_type: CredentialTypeId
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = field(default_factory=dict, repr=False)
     expires_at: int | None = None
     key_counter: int = 0
-    revocation_key: str = ""
+    revocation_key: str = field(default="", repr=False)
     revocation_supported: bool = False
     random_blind_ids: tuple[str, ...] = ()
     sd_jwt_batch_size: int = 0

@@ -44,7 +44,7 @@ class SessionPointer:
         return cls(fields.text("u"), Action(action))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class SessionResult:
     """The result of a session, in whatever status it is.
 

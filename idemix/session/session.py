@@ -31,7 +31,7 @@ class SessionOptions:
     pairing_code: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RememberedExchange:
     """The last exchange with the app, for an app that lost the answer and asks again.
 
@@ -73,9 +73,9 @@ class RememberedExchange:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Session:
-    """A session.
+    """A session. Its `repr` shows nothing of it, for it holds secrets and attribute values.
 
     Attributes:
         requestor_token: names the session to the requestor.
