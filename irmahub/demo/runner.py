@@ -192,6 +192,7 @@ class Demo:
         everything = (f"{content.SCHEME}.*",)
         services.requestors.set_permissions(actor, REQUESTOR, Permissions(disclose=everything, sign=everything, issue=everything))
         services.requestors.activate(actor, REQUESTOR)
+        _let_changes_arrive()
         return self._stack.enter_context(RequestorClient(self._settings.gateway_url, REQUESTOR, private_key))
 
     def _make_wallet(self) -> WalletClient:
@@ -233,7 +234,7 @@ class Demo:
         self._publish(services, services.issuer_keys.publish(actor, issuer_id, 1))
         self._activate(services, actor, content.UNIVERSITY, 1)
         services.issuer_keys.retire(actor, issuer_id, 0)
-        self._wait_for_reload()
+        _let_changes_arrive()
 
     def _check_new_key(self, requestor: RequestorClient, wallet: WalletClient) -> None:
         counters = wallet.key_counters(STUDENT)
@@ -258,10 +259,6 @@ class Demo:
         disclosed = {attribute["id"]: attribute["rawvalue"] for attributes in result["disclosed"] for attribute in attributes}
         if disclosed != wanted:
             raise DemoError("the result discloses something else than was asked")
-
-    def _wait_for_reload(self) -> None:
-        """The gateway knows changes within a second."""
-        time.sleep(1)
 
     def _wait(self, is_done: Callable[[], bool]) -> None:
         deadline = time.monotonic() + STEP_SECONDS
@@ -290,6 +287,11 @@ class Demo:
 
     def _tell(self, note: str) -> None:
         self._notes.append(note)
+
+
+def _let_changes_arrive() -> None:
+    """A change works in every process within a second; what comes next rests on it."""
+    time.sleep(1)
 
 
 def _installer() -> Actor:
