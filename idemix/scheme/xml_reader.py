@@ -149,6 +149,11 @@ def parse_xml(content: bytes, path: str) -> Element:
     """
     if len(content) > MAX_FILE_BYTES:
         raise MalformedSchemeError(path, f"a file of a scheme has at most {MAX_FILE_BYTES} bytes", departure="scheme-limits")
+    try:
+        # The parser would also take UTF-16 with its byte order mark.
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedSchemeError(path, f"must be UTF-8 (byte {error.start})") from error
     return _Reader(path).read(content)
 
 
