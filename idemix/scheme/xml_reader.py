@@ -149,11 +149,13 @@ def parse_xml(content: bytes, path: str) -> Element:
     """
     if len(content) > MAX_FILE_BYTES:
         raise MalformedSchemeError(path, f"a file of a scheme has at most {MAX_FILE_BYTES} bytes", departure="scheme-limits")
+    # The parser would also take UTF-16, which it knows by its byte order mark or its zero bytes.
     try:
-        # The parser would also take UTF-16 with its byte order mark.
         content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise MalformedSchemeError(path, f"must be UTF-8 (byte {error.start})") from error
+    if b"\0" in content:
+        raise MalformedSchemeError(path, "must not hold zero bytes")
     return _Reader(path).read(content)
 
 

@@ -37,7 +37,7 @@ def issuer_key(counter: int = 0, bases: int = 8, expires_at: int = NOW + 10**8) 
 
 def text(english: str, dutch: str | None = None) -> TranslatedString:
     """A text in both languages."""
-    return TranslatedString({"en": english, "nl": dutch or english})
+    return TranslatedString({"en": english, "nl": english if dutch is None else dutch})
 
 
 def credential_type(scheme_id: str, issuer_id: str, credential_id: str, *names: str, **values: Any) -> CredentialType:
