@@ -15,6 +15,8 @@ def powmod(base: mpz, exponent: mpz | int, modulus: mpz) -> mpz:
     Raises:
         ZeroDivisionError: the exponent is negative and the base no unit.
     """
+    if exponent < 0:
+        return inverse(powmod(base, -exponent, modulus), modulus)
     # gmpy2 keeps the switch per thread, and it would slow every small multiplication: it is on during this call only.
     context = gmpy2.get_context()
     context.allow_release_gil = True

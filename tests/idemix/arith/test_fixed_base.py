@@ -1,0 +1,88 @@
+"""Products of powers by tables."""
+
+import threading
+from math import prod
+
+import pytest
+from gmpy2 import mpz
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from idemix.arith import fixed_base
+from idemix.arith.fixed_base import PowerProducts, TableCache
+from tests.support.randomness import SeededRandom
+
+MODULUS = (mpz(1) << 127) - 1
+BASES = (mpz(3), mpz(5), mpz(7))
+exponents = st.integers(-(1 << 260), 1 << 260)
+
+
+def make(cache: TableCache, capacity: int = 200) -> PowerProducts:
+    return PowerProducts(MODULUS, dict.fromkeys(BASES, capacity), columns=7, cache=cache)
+
+
+def plain(terms: list[tuple[mpz, mpz]]) -> int:
+    return prod(pow(int(base), int(exponent), int(MODULUS)) for base, exponent in terms) % int(MODULUS)
+
+
+@settings(deadline=None)
+@given(st.tuples(exponents, exponents, exponents))
+def test_equals_the_plain_product_before_and_with_tables(values: tuple[int, int, int]) -> None:
+    terms = list(zip(BASES, map(mpz, values), strict=True))
+    products = make(TableCache())
+    assert [products.product(terms) for _ in range(3)] == [plain(terms)] * 3
+
+
+def test_tables_are_built_at_the_second_use_and_as_far_as_needed() -> None:
+    cache = TableCache()
+    products = make(cache)
+    products.product([(BASES[0], mpz(1) << 60)])
+    assert cache.size_bytes == 0
+    products.product([(BASES[0], mpz(1) << 60)])
+    first = cache.size_bytes
+    products.product([(BASES[0], mpz(1) << 80)])
+    assert 0 < first < cache.size_bytes
+
+
+def test_the_bound_holds_and_the_least_recently_used_go_first() -> None:
+    one_table = (1 << fixed_base.TEETH) * (MODULUS.bit_length() // 8 + fixed_base._ENTRY_OVERHEAD)
+    cache = TableCache(2 * one_table)
+    moduli = [MODULUS - 2 * i for i in range(50)]
+    products = [PowerProducts(modulus, {mpz(3): 60}, columns=7, cache=cache) for modulus in moduli]
+    for product in products:
+        product.build()
+        assert cache.size_bytes <= 2 * one_table
+    before = cache.size_bytes
+    products[-1].product([(mpz(3), mpz(12345))])
+    products[-2].product([(mpz(3), mpz(12345))])
+    assert cache.size_bytes == before == 2 * one_table
+    for modulus, product in zip(moduli, products, strict=True):
+        assert product.product([(mpz(3), mpz(12345))]) == pow(3, 12345, int(modulus))
+    cache.set_max_bytes(one_table)
+    assert cache.size_bytes == one_table
+    cache.clear()
+    assert cache.size_bytes == 0
+
+
+def test_without_room_the_result_is_right() -> None:
+    products = make(TableCache(0))
+    terms = [(base, mpz(1 << 150)) for base in BASES]
+    assert [products.product(terms) for _ in range(3)] == [plain(terms)] * 3
+
+
+def test_many_threads_get_the_same() -> None:
+    products, random = make(TableCache()), SeededRandom()
+    terms = [(base, random.bits(200)) for base in BASES]
+    results: list[mpz] = []
+    threads = [threading.Thread(target=lambda: results.extend(products.product(terms) for _ in range(5))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [plain(terms)] * 40
+
+
+def test_a_base_without_inverse_has_no_negative_power() -> None:
+    products = PowerProducts(mpz(15), {mpz(3): 64}, columns=2, cache=TableCache())
+    with pytest.raises(ZeroDivisionError):
+        products.product([(mpz(3), mpz(-1))])

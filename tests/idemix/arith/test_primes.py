@@ -1,0 +1,44 @@
+"""Primes."""
+
+import gmpy2
+import pytest
+from gmpy2 import mpz
+
+from idemix.arith import primes
+from idemix.arith.primes import find_safe_prime, is_safe_prime, random_prime_in_range
+from tests.support.randomness import SeededRandom
+
+
+@pytest.mark.parametrize(("start_bits", "length_bits"), [(596, 119), (644, 119), (60, 16)])
+def test_prime_lies_in_its_range(start_bits: int, length_bits: int) -> None:
+    random = SeededRandom(start_bits)
+    primes = [random_prime_in_range(start_bits, length_bits, random) for _ in range(5)]
+    assert len(set(primes)) == 5
+    for prime in primes:
+        assert 0 < prime - (1 << start_bits) < 1 << length_bits
+        assert gmpy2.is_prime(prime, 40)
+
+
+@pytest.mark.parametrize(("start", "step"), [(mpz(3) << 100 | 3, 4), (mpz(5) << 100 | 5, 8)])
+def test_first_safe_prime_of_a_window(start: mpz, step: int) -> None:
+    prime = find_safe_prime(start, step)
+    assert prime is not None
+    assert is_safe_prime(prime)
+    half = prime >> 1
+    assert half >= start
+    assert (half - start) % step == 0
+    for earlier in range(int((half - start) // step)):
+        assert not is_safe_prime(2 * (start + earlier * step) + 1)
+
+
+def test_a_window_without_safe_prime(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(primes, "WINDOW", 4)
+    # Of the four candidates, 3 + 2^1000·k and the next ones, none is prime.
+    start = mpz(3) << 1000 | 3
+    assert not any(is_safe_prime(2 * (start + 4 * i) + 1) for i in range(4))
+    assert find_safe_prime(start, 4) is None
+
+
+@pytest.mark.parametrize(("value", "safe"), [(5, True), (7, True), (23, True), (13, False), (15, False), (22, False)])
+def test_safe_primes(value: int, safe: bool) -> None:
+    assert is_safe_prime(mpz(value)) is safe
