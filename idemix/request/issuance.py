@@ -137,10 +137,11 @@ class IssuanceRequest(SessionRequest):
         Raises:
             MalformedRequestError: it is malformed.
         """
-        fields = Fields.read(value, where, DISCLOSURE_FIELDS | {"credentials"})
+        fields = Fields.read(value, where, DISCLOSURE_FIELDS | {"credentials", "requestSdJwts"})
         base = read_base(fields)
         condiscon, disclosure = read_disclosure(fields)
         credentials = read_credentials(fields.items("credentials"))
+        fields.flag("requestSdJwts")  # read by the reference, and used nowhere
         if fields.text("@context") != cls.LD_CONTEXT:
             raise RequestRuleError(fields.path("@context"), "Not an issuance request")
         checked = check_credentials(credentials, fields.path("credentials"))

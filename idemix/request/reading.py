@@ -72,11 +72,11 @@ def as_list(value: object, where: str) -> list[object]:
     return value
 
 
-def as_object(value: object, where: str) -> dict[str, object]:
+def as_object(value: object, where: str) -> Mapping[str, object]:
     """Read a JSON object; null is the empty object."""
     if value is None:
         return {}
-    if not isinstance(value, dict):
+    if not isinstance(value, Mapping):
         raise MalformedRequestError(where, f"expected an object, found {kind(value)}")
     return value
 

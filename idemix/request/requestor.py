@@ -153,6 +153,7 @@ JWT_SHAPES: Final = (
 )
 #: The claim of a revocation JWT; its `sub` is not looked at.
 REVOCATION_CLAIM: Final = "revrequest"
+_CLAIMS: Final = frozenset({"sub", REVOCATION_CLAIM, *(shape.claim for shape in JWT_SHAPES)})
 
 
 def request_from_claims(claims: Mapping[str, object]) -> RequestorRequest:
@@ -161,11 +162,12 @@ def request_from_claims(claims: Mapping[str, object]) -> RequestorRequest:
     Raises:
         MalformedRequestError: `sub` is no session type, or the claim of that type holds no request.
     """
-    subject = as_text(claims.get("sub"), "sub")
+    fields = Fields.read(claims, "", _CLAIMS)
+    subject = fields.text("sub")
     shape = next((shape for shape in JWT_SHAPES if subject in (shape.subject, shape.request.ACTION.value)), None)
     if shape is None:
         raise RequestRuleError("sub", "Invalid session type")
-    value = claims.get(shape.claim)
+    value = fields.get(shape.claim)
     if value is None:
         raise RequestRuleError(shape.claim, shape.missing)
     return _read_wrapper(value, shape.claim, shape.read, shape.missing)
@@ -177,4 +179,5 @@ def revocation_from_claims(claims: Mapping[str, object]) -> RevocationRequest:
     Raises:
         MalformedRequestError: the claim is absent or holds no revocation request.
     """
-    return RevocationRequest.from_json(claims.get(REVOCATION_CLAIM), REVOCATION_CLAIM)
+    value = Fields.read(claims, "", _CLAIMS).get(REVOCATION_CLAIM)
+    return RevocationRequest.from_json(value, REVOCATION_CLAIM)

@@ -234,3 +234,9 @@ def test_revocation_request() -> None:
     for other in ({}, {"revrequest": {"type": "a.b.c"}}, {"revrequest": {"@context": ISSUANCE, "type": "a.b.c"}}):
         with pytest.raises(MalformedRequestError, match="not a revocation request"):
             revocation_from_claims(other)
+
+
+def test_field_that_is_read_and_not_used() -> None:
+    assert "requestSdJwts" not in parse_session_request(issuance(STUDENT_CARD, requestSdJwts=True)).request.to_json()
+    with pytest.raises(MalformedRequestError, match="requestSdJwts"):
+        parse_session_request(issuance(STUDENT_CARD, requestSdJwts="yes"))
