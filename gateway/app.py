@@ -29,9 +29,9 @@ from .requestors.directory import DirectoryRequestor, RequestorDirectory
 from .requestors.service import Requestors
 from .runtime import Gateway, authorization, current_gateway, json_response, load_client_session, require_token
 from .schemes import CustodyKeys, FixedSchemes, SchemeDirectories, SchemeSource
-from .sessions import NoArchive, SessionArchive, Sessions
+from .sessions import NoArchive, SessionArchive, Sessions, fault
 from .startup import checked_directory
-from .stores.base import SessionStore
+from .stores.base import SessionStore, StoreError
 from .stores.factory import open_store
 
 log = structlog.get_logger(__name__)
@@ -200,8 +200,10 @@ def _error(error: Exception) -> Response:
     """Any other error, by the table of remote errors."""
     g.refusal = error
     entry, message = remote_error(error)
-    if entry is INTERNAL_ERROR:
-        log.error("request.failed", endpoint=request.endpoint, error=type(error).__name__, exc_info=error)
+    if isinstance(error, StoreError):
+        log.error("store.failed", endpoint=request.endpoint, error=type(error.__cause__ or error).__name__)
+    elif entry is INTERNAL_ERROR:
+        log.error("request.failed", endpoint=request.endpoint, **fault(error))
     return json_response(entry.to_json(message), entry.status)
 
 

@@ -7,6 +7,7 @@ in the session. Nothing outside the session happens before that write succeeded.
 
 import json
 import threading
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -344,9 +345,14 @@ class Sessions:
         while not self._stopping.wait(SWEEP_SECONDS):
             try:
                 self.sweep()
-            except Exception:
+            except Exception as error:
                 # The store may be away for a while, and no fault in one session may stop the time-outs of the others.
-                log.exception("session.sweep_failed")
+                log.error("session.sweep_failed", **fault(error))
+
+
+def fault(error: Exception) -> dict[str, str]:
+    """What is logged of an unexpected error: its kind and where it was raised. Its text may quote values, so it is left out."""
+    return {"error": type(error).__name__, "traceback": "".join(traceback.format_tb(error.__traceback__))}
 
 
 def describe_refusal(refusal: SessionError) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from gateway.changes import Changes
 from gateway.config import GatewayConfig
 from gateway.custody.service import Custody
 from gateway.stores.base import SessionStore
+from gateway.stores.factory import CLIENT_OPTIONS
 from gateway.stores.memory import MemoryStore
 from gateway.stores.redis import RedisStore
 from idemix.clock import system_clock
@@ -49,7 +50,7 @@ def make_sites() -> Sites:
     configure_logs(settings.log_level)
     services = services_of(settings)
     services.custody.check()
-    client = None if settings.redis_url is None else redis.Redis.from_url(settings.redis_url)
+    client = None if settings.redis_url is None else redis.Redis.from_url(settings.redis_url, **CLIENT_OPTIONS)
     changes = Changes(services.database, redis=client)
     gateway = _gateway(settings, services, changes, client)
     console = _console(services)

@@ -1,9 +1,12 @@
 """The session store that the configuration asks for."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from idemix.clock import Clock
@@ -13,8 +16,13 @@ from .base import SessionStore
 from .memory import MemoryStore
 from .redis import RedisStore
 
-#: Seconds after which a silent Redis counts as away.
-_TIMEOUT_SECONDS: Final = 3.0
+#: How a client of Redis behaves: one that is silent for three seconds counts as away, and a lost connection is tried once again.
+#: Every command of the store may be repeated: a change that was made already is then a conflict, and the session is loaded again.
+CLIENT_OPTIONS: Final[Mapping[str, Any]] = {
+    "socket_timeout": 3.0,
+    "socket_connect_timeout": 3.0,
+    "retry": Retry(NoBackoff(), 1),
+}
 _TLS_FILES: Final = {
     "redis_tls_cert_file": "ssl_ca_certs",
     "redis_tls_client_cert_file": "ssl_certfile",
@@ -40,8 +48,7 @@ def redis_client(config: GatewayConfig) -> "redis.Redis":
         "username": config.redis_username or None,
         "password": config.redis_pw or None,
         "db": config.redis_db,
-        "socket_timeout": _TIMEOUT_SECONDS,
-        "socket_connect_timeout": _TIMEOUT_SECONDS,
+        **CLIENT_OPTIONS,
         **_tls_options(config),
     }
     if config.redis_sentinel_addrs:

@@ -8,14 +8,14 @@ Source of the key names: irmago `irma/server/irmaserver/sessions.go`.
 """
 
 import json
-import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any, Final
 
 import redis
+import structlog
 
 from idemix.clock import Clock
 from idemix.session.session import Session
@@ -23,7 +23,7 @@ from idemix.session.status import Status
 
 from .base import Listener, StatusChange, StoreConflictError, StoreError, UnknownSessionError
 
-logger = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 #: Seconds between attempts to listen again after the connection was lost.
 _RETRY_SECONDS: Final = 0.5
@@ -120,7 +120,12 @@ class RedisStore:
                 self._thread = threading.Thread(target=self._listen, args=(subscribed,), name="redis-status", daemon=True)
                 self._thread.start()
                 subscribed.wait(timeout=5)
-        return lambda: self._listeners.remove(listener)
+
+        def unsubscribe() -> None:
+            with suppress(ValueError):
+                self._listeners.remove(listener)
+
+        return unsubscribe
 
     def is_healthy(self) -> bool:
         try:
@@ -162,8 +167,8 @@ class RedisStore:
                             subscribed.set()
                         elif message is not None and message["type"] == "message":
                             self._pass_on(message["data"])
-            except redis.RedisError:
-                logger.warning("status changes cannot be received from Redis; trying again", exc_info=True)
+            except redis.RedisError as error:
+                log.warning("store.status_changes_interrupted", error=type(error).__name__)
                 self._stopped.wait(_RETRY_SECONDS)
 
     def _pass_on(self, data: bytes) -> None:

@@ -29,7 +29,7 @@ from ..request.base import SessionRequest
 from ..request.condiscon import AttributeRequest, ConDisCon
 from ..request.disclosure import DisclosureRequest
 from ..request.issuance import IssuanceRequest
-from ..request.reading import Fields
+from ..request.reading import Fields, RequestRuleError
 from ..request.requestor import RequestorRequest
 from ..request.signature import SignatureRequest
 from ..request.validation import check_request
@@ -236,7 +236,7 @@ class SessionEngine:
         """
         now = self._clock()
         if request.next_session_url == "":
-            raise MalformedRequestError("nextSession.url", "nextSession provided with empty URL", departure="next-session-url")
+            raise RequestRuleError("nextSession.url", "nextSession provided with empty URL", departure="next-session-url")
         check_request(request.request, self._configuration, may_augment_url=self._settings.augment_client_return_url)
         inner = request.request
         if isinstance(inner, IssuanceRequest):

@@ -1,0 +1,183 @@
+"""JWTs: which are taken, and how each fault is told."""
+
+import base64
+import json
+from datetime import timedelta
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from gateway.auth.base import SignedBody, authenticate
+from gateway.auth.hmac import HmacAuthenticator
+from gateway.auth.publickey import PublicKeyAuthenticator
+from gateway.auth.token import TokenAuthenticator
+from gateway.errors import AuthenticationError, JwtTooOldError, TokenRefusedError
+from gateway.models import AuthMethod
+from gateway.requestors.directory import DirectoryKey, DirectoryRequestor, RequestorDirectory, hash_token
+from idemix.errors import IdemixError, MalformedRequestError
+from idemix.request import RequestorRequest
+from tests.support.clock import START, SettableClock
+from tests.support.gateways import DISCLOSURE
+
+PEPPER = b"pepper"
+SECRET = b"a secret of thirty-two bytes....!"
+RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+NOW = int(START.timestamp())
+HMAC_KEY = DirectoryKey(1, AuthMethod.HMAC, secret=SECRET)
+RSA_DIRECTORY_KEY = DirectoryKey(2, AuthMethod.PUBLICKEY, public_key=RSA_KEY.public_key())
+CLAIMS = {"iss": "shop", "iat": NOW, "sub": "verification_request", "sprequest": {"request": DISCLOSURE}}
+
+
+def ask(body: bytes | str, *keys: DirectoryKey, clock: SettableClock | None = None, **headers: str) -> str:
+    """Authenticate as the requestor `shop` with these keys; gives the name."""
+    told = clock or SettableClock()
+    directory = RequestorDirectory.of([DirectoryRequestor("shop", keys=keys or (HMAC_KEY, RSA_DIRECTORY_KEY))], pepper=PEPPER)
+    methods = (TokenAuthenticator(told), HmacAuthenticator(told, 300), PublicKeyAuthenticator(told, 300))
+    text = body.encode() if isinstance(body, str) else body
+    signed = SignedBody(headers.get("content_type", "text/plain"), headers.get("authorization", ""), text)
+    found = authenticate(signed, directory, methods)
+    assert isinstance(found.request, RequestorRequest)
+    return found.name
+
+
+def hs256(claims: dict[str, Any] | None = None, headers: dict[str, Any] | None = None) -> str:
+    return jwt.encode(CLAIMS | (claims or {}), SECRET, algorithm="HS256", headers=headers)
+
+
+def test_both_algorithms_of_one_requestor() -> None:
+    assert ask(hs256()) == "shop"
+    assert ask(jwt.encode(CLAIMS, RSA_KEY, algorithm="RS256")) == "shop"
+
+
+def test_kid_goes_before_iss() -> None:
+    assert ask(hs256({"iss": "whoever"}, {"kid": "shop"})) == "shop"
+    with pytest.raises(AuthenticationError, match="Unknown requestor: whoever"):
+        ask(hs256({}, {"kid": "whoever"}))
+
+
+@pytest.mark.parametrize(
+    ("claims", "error", "message"),
+    [
+        ({"iat": NOW - 301}, JwtTooOldError, "jwt too old"),
+        ({"iat": None}, JwtTooOldError, "jwt too old"),
+        ({"iat": NOW + 1}, AuthenticationError, "token used before issued"),
+        ({"exp": NOW}, AuthenticationError, "token is expired by 0s"),
+        ({"exp": NOW - 3700}, AuthenticationError, "token is expired by 1h1m40s"),
+        ({"exp": NOW - 61}, AuthenticationError, "token is expired by 1m1s"),
+        ({"nbf": NOW + 1}, AuthenticationError, "token is not valid yet"),
+        ({"iat": NOW + 0.5}, AuthenticationError, "request could not be authenticated"),
+        ({"iat": str(NOW)}, AuthenticationError, "request could not be authenticated"),
+        ({"iat": True}, AuthenticationError, "request could not be authenticated"),
+        ({"jti": 5}, AuthenticationError, "request could not be authenticated"),
+        ({"sub": "login"}, MalformedRequestError, "Invalid session type"),
+        ({"sub": "issue_request"}, AuthenticationError, "Invalid JWT body: Not a IdentityProviderRequest"),
+        ({"sprequest": None}, AuthenticationError, "Invalid JWT body: Not a ServiceProviderRequest"),
+        ({"sprequest": DISCLOSURE}, AuthenticationError, "Invalid JWT body: Not a ServiceProviderRequest"),
+    ],
+)
+def test_claims(claims: dict[str, Any], error: type[Exception], message: str) -> None:
+    # By hand, since the library of the client refuses to write some of them.
+    with pytest.raises(error, match=f"^{message}$"):
+        ask(_by_hand(CLAIMS | claims))
+
+
+def test_edges_of_the_age() -> None:
+    assert ask(hs256({"iat": NOW - 300})) == "shop"
+    assert ask(hs256({"exp": NOW + 1, "nbf": NOW})) == "shop"
+
+
+@pytest.mark.parametrize("header", [{"alg": "none"}, {"alg": "HS512"}, {"alg": "hs256"}, {"alg": ""}, {}])
+def test_other_algorithms_do_not_apply(header: dict[str, str]) -> None:
+    with pytest.raises(AuthenticationError, match="request could not be authenticated"):
+        ask(_by_hand(CLAIMS, header))
+
+
+def test_an_algorithm_is_bound_to_its_kind_of_key() -> None:
+    pem = RSA_KEY.public_key().public_numbers()
+    confused = _by_hand(CLAIMS, secret=str(pem.n).encode())
+    with pytest.raises(AuthenticationError, match="Unknown requestor: shop"):
+        ask(confused, RSA_DIRECTORY_KEY)
+    with pytest.raises(AuthenticationError, match="signature is invalid"):
+        ask(confused)
+
+
+@pytest.mark.parametrize(
+    ("alter", "departure"),
+    [
+        (lambda token: token + "\n", "jwt-line-end"),
+        (lambda token: token + "\r\n", "jwt-line-end"),
+        (lambda token: token[:-3] + "\n" + token[-3:], "jwt-line-end"),
+        (lambda token: token + " ", None),
+        (lambda token: " " + token, None),
+        (lambda token: token + "=", None),
+        (lambda token: token + ".x", None),
+        (lambda token: token.rpartition(".")[0], None),
+        (lambda token: token.rpartition(".")[0] + ".", None),
+        (lambda token: f'"{token}"', None),
+        (lambda token: token[:-5], None),
+    ],
+)
+def test_altered_tokens(alter: Any, departure: str | None) -> None:
+    with pytest.raises(IdemixError) as caught:
+        ask(alter(hs256()))
+    assert caught.value.departure == departure
+
+
+@pytest.mark.parametrize("header", [{"typ": "at+jwt"}, {"crit": ["exp"]}, {"b64": False}])
+def test_header_parameters_that_change_the_meaning(header: dict[str, Any]) -> None:
+    with pytest.raises(MalformedRequestError, match="JWT header") as caught:
+        ask(_by_hand(CLAIMS, {"alg": "HS256"} | header))
+    assert caught.value.departure == "jwt-header"
+
+
+def test_doubled_claims_are_refused() -> None:
+    text = json.dumps(CLAIMS)[:-1] + ', "iss": "other"}'
+    with pytest.raises(MalformedRequestError):
+        ask(_by_hand(text))
+
+
+def test_keys_have_their_times() -> None:
+    hour = timedelta(hours=1)
+    for key in (
+        DirectoryKey(1, AuthMethod.HMAC, secret=SECRET, not_before=START + hour),
+        DirectoryKey(1, AuthMethod.HMAC, secret=SECRET, expires_at=START),
+        DirectoryKey(1, AuthMethod.HMAC, secret=SECRET, revoked_at=START),
+    ):
+        with pytest.raises(AuthenticationError, match="Unknown requestor: shop"):
+            ask(hs256(), key)
+    other = DirectoryKey(3, AuthMethod.HMAC, secret=b"another")
+    assert ask(hs256(), other, DirectoryKey(1, AuthMethod.HMAC, secret=SECRET, not_before=START, expires_at=START + hour)) == "shop"
+
+
+def test_tokens() -> None:
+    key = DirectoryKey(1, AuthMethod.TOKEN, token_hash=hash_token("t0ken", PEPPER))
+    body = json.dumps(DISCLOSURE)
+    assert ask(body, key, content_type="application/json", authorization="t0ken") == "shop"
+    for wrong in ("T0ken", "t0ke", "Bearer t0ken", "shop", "\udcff"):
+        with pytest.raises(TokenRefusedError):
+            ask(body, key, content_type="application/json", authorization=wrong)
+    expired = DirectoryKey(1, AuthMethod.TOKEN, token_hash=hash_token("t0ken", PEPPER), expires_at=START)
+    with pytest.raises(TokenRefusedError):
+        ask(body, expired, content_type="application/json", authorization="t0ken")
+
+
+def test_headers_choose_the_method() -> None:
+    with pytest.raises(AuthenticationError, match="request could not be authenticated"):
+        ask(hs256(), authorization="t0ken")
+    with pytest.raises(AuthenticationError, match="Unsupported Content-Type: text/html"):
+        ask(hs256(), content_type="text/html")
+    with pytest.raises(MalformedRequestError, match="Unsupported Content-Type: text/plainx") as caught:
+        ask(hs256(), content_type="text/plainx")
+    assert caught.value.departure == "content-type"
+    assert ask(hs256(), content_type="text/plain; charset=utf-8") == "shop"
+
+
+def _by_hand(claims: dict[str, Any] | str, header: dict[str, Any] | None = None, secret: bytes = SECRET) -> str:
+    """A token as a client without a library would make it, in HMAC-SHA-256 whatever its header says."""
+    text = claims if isinstance(claims, str) else json.dumps(claims)
+    parts = [json.dumps({"alg": "HS256"} if header is None else header), text]
+    signed = ".".join(base64.urlsafe_b64encode(part.encode()).rstrip(b"=").decode() for part in parts)
+    signature = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256).sign(signed.encode(), secret)
+    return f"{signed}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"

@@ -1,0 +1,195 @@
+"""What every session store keeps to, and what happens while Redis is away."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from gateway.config import ConfigurationError, GatewayConfig
+from gateway.stores.base import SessionStore, StatusChange, StoreConflictError, StoreError, UnknownSessionError
+from gateway.stores.factory import open_store
+from gateway.stores.memory import MemoryStore
+from gateway.stores.redis import RedisStore
+from idemix.request import parse_session_request
+from idemix.session.session import Session
+from idemix.session.status import Status
+from tests.support.clock import START, SettableClock
+from tests.support.gateways import DISCLOSURE, TestGateway, signing_key_pem
+from tests.support.processes import wait_until
+from tests.support.redis import RedisServer, running_redis
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(params=["memory", "redis"])
+def store(request: pytest.FixtureRequest, clock: SettableClock) -> Iterator[SessionStore]:
+    """Each store, empty."""
+    if request.param == "memory":
+        made: SessionStore = MemoryStore(clock)
+    else:
+        server: RedisServer = request.getfixturevalue("redis_server")
+        server.client().flushall()
+        made = RedisStore(server.client(), clock, prefix="gateway:")
+    yield made
+    made.close()
+
+
+def session(number: int = 1) -> Session:
+    return Session(
+        requestor_token=f"requestor{number:011d}",  # type: ignore[arg-type]
+        client_token=f"client{number:014d}",  # type: ignore[arg-type]
+        frontend_auth="f" * 20,  # type: ignore[arg-type]
+        request=parse_session_request(DISCLOSURE),
+        last_active=START,
+    )
+
+
+def add(store: SessionStore, number: int = 1) -> Session:
+    made = session(number)
+    store.add(made, deadline=START + HOUR, expires_at=START + 2 * HOUR)
+    return made
+
+
+def changed(before: Session, **changes: object) -> Session:
+    from dataclasses import replace
+
+    return replace(before, revision=before.revision + 1, **changes)  # type: ignore[arg-type]
+
+
+def test_found_by_either_token(store: SessionStore) -> None:
+    made = add(store)
+    assert store.get_by_client_token(made.client_token) == made
+    assert store.get_by_requestor_token(made.requestor_token) == made
+    for find in (store.get_by_client_token, store.get_by_requestor_token):
+        with pytest.raises(UnknownSessionError):
+            find("nobody")
+
+
+def test_tokens_are_used_once(store: SessionStore) -> None:
+    add(store)
+    with pytest.raises(StoreError):
+        add(store)
+
+
+def test_only_the_first_of_two_changes_is_kept(store: SessionStore) -> None:
+    made = add(store)
+    first, second = changed(made, status=Status.CONNECTED), changed(made, status=Status.CANCELLED)
+    store.update(first, made.revision, deadline=START + HOUR, expires_at=START + HOUR)
+    with pytest.raises(StoreConflictError):
+        store.update(second, made.revision, deadline=None, expires_at=START + HOUR)
+    assert store.get_by_client_token(made.client_token).status is Status.CONNECTED
+
+
+def test_what_is_gone_cannot_be_changed(store: SessionStore) -> None:
+    made = session()
+    with pytest.raises(StoreConflictError):
+        store.update(changed(made), 0, deadline=None, expires_at=START + HOUR)
+
+
+def test_overdue(store: SessionStore) -> None:
+    first, second = add(store), add(store, 2)
+    assert store.overdue(START, 10) == []
+    assert set(store.overdue(START + HOUR, 10)) == {first.client_token, second.client_token}
+    assert len(store.overdue(START + HOUR, 1)) == 1
+    store.update(changed(first), 0, deadline=None, expires_at=START + 2 * HOUR)
+    store.update(changed(second), 0, deadline=START + 2 * HOUR, expires_at=START + 3 * HOUR)
+    assert store.overdue(START + HOUR, 10) == []
+
+
+def test_listeners(store: SessionStore) -> None:
+    heard: list[StatusChange] = []
+    stop = store.subscribe(heard.append)
+    change = StatusChange("token", Status.DONE, {"u": "https://x", "irmaqr": "signing"})
+    store.publish(change)
+    wait_until(lambda: heard == [change], "the change to arrive")
+    stop()
+    stop()
+    store.publish(change)
+    assert store.is_healthy()
+
+
+def test_memory_forgets(clock: SettableClock) -> None:
+    store = MemoryStore(clock)
+    made = add(store)
+    clock.now = START + 2 * HOUR
+    with pytest.raises(UnknownSessionError):
+        store.get_by_requestor_token(made.requestor_token)
+    add(store, 2)
+    clock.now = START
+    with pytest.raises(UnknownSessionError):
+        store.get_by_client_token(made.client_token)
+
+
+def test_keys_in_redis(redis_server: RedisServer, clock: SettableClock) -> None:
+    client = redis_server.client()
+    client.flushall()
+    store = RedisStore(client, clock, prefix="user:")
+    made = add(store)
+    keys = {key.decode() for key in client.scan_iter()}
+    assert keys == {f"user:session:{made.client_token}", f"user:token:{made.requestor_token}", "user:deadlines"}
+    for key in (f"user:session:{made.client_token}", f"user:token:{made.requestor_token}"):
+        assert 7190 < client.ttl(key) <= 7200
+    client.delete(f"user:session:{made.client_token}")
+    assert store.overdue(START + HOUR, 10) == []
+    assert client.zcard("user:deadlines") == 0
+    with pytest.raises(StoreConflictError, match="has expired"):
+        store.update(changed(made), 0, deadline=None, expires_at=START)
+
+
+def test_an_outage_is_an_internal_error_and_loses_no_session(make_gateway: Callable[..., TestGateway], clock: SettableClock) -> None:
+    with running_redis() as server:
+        store = RedisStore(redis.Redis(port=server.port, socket_timeout=0.1, retry=Retry(NoBackoff(), 0)), clock)
+        gateway = make_gateway({"store": store}, jwt_privkey=signing_key_pem())
+        package = gateway.start(DISCLOSURE)
+        path = gateway.phone().path(package["sessionPtr"])
+        server.freeze()
+        answers = [
+            gateway.post(DISCLOSURE),
+            gateway.get(package, "status"),
+            gateway.get(package, "result"),
+            gateway.client.get(path),
+            gateway.client.delete(path),
+        ]
+        assert not store.is_healthy()
+        server.thaw()
+        for answer in answers:
+            assert (answer.status_code, answer.get_json()) == (
+                500,
+                {"status": 500, "error": "INTERNAL_ERROR", "description": "Internal server error"},
+            )
+        wait_until(store.is_healthy, "Redis to answer again")
+        assert gateway.get(package, "status").get_json() == "INITIALIZED"
+        gateway.gateway.close()
+
+
+def test_the_listener_takes_up_a_lost_connection(clock: SettableClock) -> None:
+    with running_redis() as server:
+        store = RedisStore(server.client(), clock)
+        heard: list[StatusChange] = []
+        store.subscribe(heard.append)
+        server.stop()
+        server.start()
+
+        def arrives() -> bool:
+            store.publish(StatusChange("token", Status.DONE))
+            return bool(heard)
+
+        wait_until(arrives, "a change to arrive after Redis came back")
+        store.close()
+
+
+def test_stores_of_the_configuration(clock: SettableClock, redis_server: RedisServer) -> None:
+    assert isinstance(open_store(GatewayConfig(), clock), MemoryStore)
+    config = GatewayConfig(store_type="redis", redis_addr=f"127.0.0.1:{redis_server.port}", redis_no_tls=True)
+    store = open_store(config, clock)
+    assert isinstance(store, RedisStore)
+    assert store.is_healthy()
+    store.close()
+    for wrong in ("127.0.0.1", ":6379", "host:port"):
+        with pytest.raises(ConfigurationError, match="must be host:port"):
+            open_store(GatewayConfig(store_type="redis", redis_addr=wrong, redis_no_tls=True), clock)
+    with pytest.raises(ConfigurationError, match="redis_tls_cert_file"):
+        open_store(GatewayConfig(store_type="redis", redis_addr="h:1", redis_tls_cert_file="/nowhere"), clock)
