@@ -129,11 +129,11 @@ class Changes:
                 with self._redis.pubsub(ignore_subscribe_messages=True) as subscription:
                     subscription.subscribe(CHANNEL)
                     while not self._stop.is_set():
-                        if subscription.get_message(timeout=self._interval) is not None:
+                        if subscription.get_message(timeout=min(self._interval, INTERVAL_SECONDS)) is not None:
                             self._wake.set()
             except Exception:
                 _log.exception("Redis does not answer; changes are read every %s seconds", self._interval)
-                self._stop.wait(self._interval)
+                self._stop.wait(min(self._interval, INTERVAL_SECONDS))
 
     def _publish(self, session: Session) -> None:
         topics = session.info.pop("announced", ())

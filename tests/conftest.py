@@ -5,6 +5,9 @@ import pytest
 from tests.features import DOCUMENT, marked_clauses, read_features
 
 
+pytest_plugins = ("tests.support.databases",)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Demand that each clause a test is marked with stands in docs/features.md."""
     clauses = read_features(DOCUMENT.read_text()).clauses
