@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, Reque
 
 from idemix.clock import Clock, system_clock
 from idemix.scheme.configuration import Configuration
-from idemix.session.engine import check_frontend
+from idemix.session.access import check_frontend
 from idemix.session.randomness import Randomness, SystemRandomness
 
 from . import client_api, cors, frontend_api, requestor_api
@@ -19,17 +19,19 @@ from .auth.hmac import HmacAuthenticator
 from .auth.none import NoAuthenticator
 from .auth.publickey import PublicKeyAuthenticator
 from .auth.token import TokenAuthenticator
+from .background import Background, fault
 from .callbacks import RequestorCalls
 from .changes import Changes, Topic
 from .config import MAX_BODY_BYTES, GatewayConfig
 from .errors import INTERNAL_ERROR, InvalidRequestError, remote_error
 from .events import EventHub
+from .key_use import KeyUse
 from .permissions import NO_PERMISSIONS
 from .requestors.directory import DirectoryRequestor, RequestorDirectory
 from .requestors.service import Requestors
 from .runtime import Gateway, authorization, current_gateway, json_response, load_client_session, require_token
 from .schemes import CustodyKeys, FixedSchemes, SchemeDirectories, SchemeSource
-from .sessions import NoArchive, SessionArchive, Sessions, fault
+from .sessions import NoArchive, SessionArchive, Sessions
 from .startup import checked_directory
 from .stores.base import SessionStore, StoreError
 from .stores.factory import open_store
@@ -63,7 +65,7 @@ def create_app(
         changes: tells when requestors, schemes or issuer keys change.
         archive: keeps records of sessions.
         store: where sessions live, by default as the configuration says.
-        background: whether time-outs are looked for without a request.
+        background: whether time-outs are looked for, and uses of keys written, without a request.
 
     Raises:
         ConfigurationError: with every fault of the configuration.
@@ -79,19 +81,24 @@ def create_app(
     sessions = Sessions(config, schemes, directory, store, calls, archive or NoArchive(), clock, randomness or SystemRandomness())
     hub = EventHub(store) if config.sse else None
 
+    key_use = None if requestors is None else KeyUse(clock, requestors.keys_used)
+    periodic = Background(sessions.sweep, *(() if key_use is None else (key_use.write_if_due,)))
+
     def close() -> None:
-        sessions.close()
+        periodic.stop()
+        if key_use is not None:
+            key_use.write()
         calls.close()
         if hub is not None:
             hub.close()
         store.close()
 
-    gateway = Gateway(config, sessions, store, hub, schemes, directory, _authenticators(config, clock), signer, close)
+    gateway = Gateway(config, sessions, store, hub, schemes, directory, _authenticators(config, clock), key_use, signer, close)
     if changes is not None:
         changes.on(Topic.SCHEMES, schemes.reload)
         changes.on(Topic.ISSUER_KEYS, schemes.reload)
     if background:
-        sessions.start_sweeping()
+        periodic.start()
     return _flask(gateway)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from flask import Response, current_app, g, request
 
 from idemix.errors import MalformedRequestError
-from idemix.session.engine import check_host
+from idemix.session.access import check_host
 from idemix.session.errors import UnexpectedRequestError
 from idemix.session.session import Session
 
@@ -16,6 +16,7 @@ from .auth.base import Authenticated, Authenticator, Purpose, SignedBody, authen
 from .config import GatewayConfig
 from .errors import EventsDisabledError, InvalidRequestError
 from .events import STREAM_HEADERS, EventHub
+from .key_use import KeyUse
 from .requestors.directory import RequestorDirectory
 from .result_jwt import ResultSigner
 from .schemes import SchemeSource
@@ -40,6 +41,7 @@ class Gateway:
         schemes: the schemes of the moment.
         directory: gives the requestors of the moment.
         authenticators: the methods of authentication, in the order in which they are tried.
+        key_use: notes which keys are used, or None where there is no database.
         signer: signs results, or None.
         close: stops everything that runs in the background.
     """
@@ -51,6 +53,7 @@ class Gateway:
     schemes: SchemeSource
     directory: Callable[[], RequestorDirectory]
     authenticators: tuple[Authenticator, ...]
+    key_use: KeyUse | None
     signer: ResultSigner | None
     close: Callable[[], None]
 
@@ -87,7 +90,10 @@ def authenticated(purpose: Purpose) -> Authenticated:
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise MalformedRequestError("Content-Encoding", "must be absent or identity", departure="content-encoding")
     signed = SignedBody(request.headers.get("Content-Type", ""), authorization(), request.get_data(), purpose)
-    return authenticate(signed, gateway.directory(), gateway.authenticators)
+    sender = authenticate(signed, gateway.directory(), gateway.authenticators)
+    if gateway.key_use is not None and sender.key is not None:
+        gateway.key_use.note(sender.key.id)
+    return sender
 
 
 def require_token(token: str, name: str) -> None:

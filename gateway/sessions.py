@@ -6,8 +6,6 @@ in the session. Nothing outside the session happens before that write succeeded.
 """
 
 import json
-import threading
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,15 +16,10 @@ import structlog
 from idemix.clock import Clock
 from idemix.errors import IdemixError, SessionError
 from idemix.request import RequestorRequest, parse_session_request
-from idemix.session.engine import (
-    EngineSettings,
-    NextSessionNeeded,
-    ServerResponse,
-    SessionEngine,
-    SessionPackage,
-)
+from idemix.session.engine import EngineSettings, SessionEngine
 from idemix.session.errors import NextSessionError
 from idemix.session.randomness import Randomness
+from idemix.session.replies import NextSessionNeeded, ServerResponse, SessionPackage
 from idemix.session.session import Session
 
 from .callbacks import RequestorCallError, RequestorCalls
@@ -41,8 +34,7 @@ log = structlog.get_logger(__name__)
 
 #: How often a change is tried again when others change the session at the same time.
 ATTEMPTS: Final = 5
-#: How often time-outs are looked for, and how many sessions at once.
-SWEEP_SECONDS: Final = 1.0
+#: How many sessions that are timed out are ended at once.
 SWEEP_LIMIT: Final = 500
 
 T = TypeVar("T")
@@ -131,8 +123,6 @@ class Sessions:
             augment_client_return_url=config.augment_client_return_url,
         )
         self._engine: tuple[LoadedSchemes, SessionEngine] | None = None
-        self._stopping = threading.Event()
-        self._sweeper: threading.Thread | None = None
 
     @property
     def engine(self) -> SessionEngine:
@@ -321,38 +311,13 @@ class Sessions:
 
     # Time-outs
 
-    def start_sweeping(self) -> None:
-        """Look for time-outs in the background, so that listeners and callbacks learn of them without a request."""
-        if self._sweeper is None:
-            self._sweeper = threading.Thread(target=self._sweep_repeatedly, name="session-timeouts", daemon=True)
-            self._sweeper.start()
-
     def sweep(self) -> None:
-        """End the sessions whose life time is over."""
+        """End the sessions whose life time is over, so that listeners and callbacks learn of it without a request."""
         for token in self._store.overdue(self._clock(), SWEEP_LIMIT):
             try:
                 self.load_by_client_token(token)
             except UnknownSessionError:
                 continue
-
-    def close(self) -> None:
-        """Stop looking for time-outs."""
-        self._stopping.set()
-        if self._sweeper is not None:
-            self._sweeper.join()
-
-    def _sweep_repeatedly(self) -> None:
-        while not self._stopping.wait(SWEEP_SECONDS):
-            try:
-                self.sweep()
-            except Exception as error:
-                # The store may be away for a while, and no fault in one session may stop the time-outs of the others.
-                log.error("session.sweep_failed", **fault(error))
-
-
-def fault(error: Exception) -> dict[str, str]:
-    """What is logged of an unexpected error: its kind and where it was raised. Its text may quote values, so it is left out."""
-    return {"error": type(error).__name__, "traceback": "".join(traceback.format_tb(error.__traceback__))}
 
 
 def describe_refusal(refusal: SessionError) -> dict[str, Any]:

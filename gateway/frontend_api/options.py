@@ -2,8 +2,6 @@
 
 import flask
 
-from idemix.session.engine import options_to_json
-
 from ..runtime import authorization, client_session_loader, current_gateway, json_response
 
 
@@ -13,4 +11,4 @@ def set_options(token: str) -> flask.Response:  # noqa: ARG001 - the session is 
     options = current_gateway().sessions.change(
         client_session_loader(), lambda engine, session: engine.set_options(session, body, authorization=secret)
     )
-    return json_response(options_to_json(options))
+    return json_response(options.to_json())

@@ -2,7 +2,7 @@
 
 import flask
 
-from idemix.session.engine import frontend_status as view_of
+from idemix.session.replies import frontend_status as view_of
 
 from ..runtime import client_session_loader, json_response
 

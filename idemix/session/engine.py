@@ -7,7 +7,6 @@ to store (`SessionFailedError`, `NextSessionError`). A method that changes nothi
 Source: irmago `irma/server/irmaserver/handle.go`, `helpers.go`, `api.go`.
 """
 
-import hmac
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,8 +19,8 @@ from urllib.parse import quote
 from gmpy2 import mpz
 
 from ..clock import Clock
-from ..errors import IdemixError, MalformedError, MalformedRequestError, SessionError, UnknownPublicKeyError
-from ..issuance.messages import IssueCommitmentMessage, IssueSignatureMessage
+from ..errors import IdemixError, MalformedError, SessionError, UnknownPublicKeyError
+from ..issuance.messages import IssueCommitmentMessage
 from ..json_text import parse_json
 from ..messages import Disclosure, SignedMessage
 from ..protocol_version import ProtocolVersion
@@ -29,20 +28,19 @@ from ..request.base import SessionRequest
 from ..request.condiscon import AttributeRequest, ConDisCon
 from ..request.disclosure import DisclosureRequest
 from ..request.issuance import IssuanceRequest
-from ..request.reading import Fields, RequestRuleError
+from ..request.reading import RequestRuleError
 from ..request.requestor import RequestorRequest
 from ..request.signature import SignatureRequest
 from ..request.validation import check_request
 from ..scheme.configuration import Configuration
 from ..verification import DisclosedAttribute, ProofStatus, Verified, verify_disclosure, verify_signed_message
+from .access import check_frontend, require_connected, same_secret
 from .errors import (
     AttributesExpiredError,
-    HostMismatchError,
     InvalidProofsError,
     IssuanceFailedError,
     MalformedInputError,
     NextSessionError,
-    PairingRequiredError,
     RevocationStateError,
     SessionFailedError,
     SessionUnauthorizedError,
@@ -54,18 +52,17 @@ from .errors import (
 from .events import Cancelled, ClientConnected, Event, Failed, PairingCompleted, PairingStarted, ResponseProcessed, TimedOut
 from .issuing import Commitments, prepare_issuance, sign_credentials, verify_commitments
 from .keys import IssuerKeys
+from .pairing import SessionOptions, options_for, read_options_request
 from .randomness import Randomness
-from .result import SessionPointer, SessionResult
-from .session import ClientAuth, ClientToken, FrontendAuth, RememberedExchange, RequestorToken, Session, SessionOptions
+from .replies import ChainContinued, ClientSessionRequest, NextSessionNeeded, ServerResponse, SessionPackage
+from .result import SessionPointer
+from .session import ClientAuth, ClientToken, FrontendAuth, RememberedExchange, RequestorToken, Session
 from .status import Action, PairingMethod, Status
 from .transitions import next_status
-from .version import FRONTEND_MAX_VERSION, FRONTEND_MIN_VERSION, negotiate
+from .version import negotiate
 
 #: What stands in the host of a URL as it is; everything else is percent-encoded (Go `net/url`, encodeHost).
 _HOST_CHARACTERS: Final = "!$&'()*+,;=:[]<>\""
-_OPTIONS_CONTEXT: Final = "https://irma.app/ld/options/v1"
-_OPTIONS_REQUEST_CONTEXT: Final = "https://irma.app/ld/request/frontendoptions/v1"
-_CLIENT_REQUEST_CONTEXT: Final = "https://irma.app/ld/request/client/v1"
 #: How long an app that lost an answer may ask again; its HTTP client gives up before.
 RETRY_WINDOW: Final = timedelta(seconds=10)
 
@@ -87,101 +84,6 @@ class EngineSettings:
     max_session_lifetime: timedelta = timedelta(minutes=15)
     session_result_lifetime: timedelta = timedelta(minutes=5)
     augment_client_return_url: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class SessionPackage:
-    """What the requestor gets when a session starts."""
-
-    pointer: SessionPointer
-    token: RequestorToken
-    frontend_auth: FrontendAuth
-    pairing_hint: bool
-
-    def to_json(self) -> dict[str, object]:
-        frontend: dict[str, object] = {"authorization": self.frontend_auth}
-        if self.pairing_hint:
-            frontend["pairingHint"] = True
-        frontend |= {"minProtocolVersion": str(FRONTEND_MIN_VERSION), "maxProtocolVersion": str(FRONTEND_MAX_VERSION)}
-        return {"sessionPtr": self.pointer.to_json(), "token": self.token, "frontendRequest": frontend}
-
-
-def options_to_json(options: SessionOptions) -> dict[str, object]:
-    """Write the options as frontend and app get them."""
-    result: dict[str, object] = {"@context": _OPTIONS_CONTEXT, "pairingMethod": options.pairing_method.value}
-    if options.pairing_code:
-        result["pairingCode"] = options.pairing_code
-    return result
-
-
-@dataclass(frozen=True, slots=True)
-class ClientSessionRequest:
-    """The first answer to the app.
-
-    Attributes:
-        version: the chosen protocol version.
-        options: pairing method and code.
-        request: the session request as the app sees it; None while pairing is under way.
-    """
-
-    version: ProtocolVersion
-    options: SessionOptions
-    request: SessionRequest | None
-
-    def to_json(self) -> dict[str, object]:
-        result: dict[str, object] = {
-            "@context": _CLIENT_REQUEST_CONTEXT,
-            "protocolVersion": str(self.version),
-            "options": options_to_json(self.options),
-        }
-        if self.request is not None:
-            result["request"] = self.request.to_json()
-        return result
-
-
-@dataclass(frozen=True, slots=True)
-class ServerResponse:
-    """The answer to the app's proofs or commitments."""
-
-    proof_status: ProofStatus
-    signatures: tuple[IssueSignatureMessage, ...] = ()
-    next_session: SessionPointer | None = None
-
-    def to_json(self) -> dict[str, object]:
-        result: dict[str, object] = {"proofStatus": self.proof_status.value}
-        if self.signatures:
-            result["sigs"] = [signature.to_json() for signature in self.signatures]
-        if self.next_session is not None:
-            result["nextSession"] = self.next_session.to_json()
-        return result
-
-
-@dataclass(frozen=True, slots=True)
-class NextSessionNeeded:
-    """The proofs hold and the chain goes on: POST the result to `url`, then call `SessionEngine.start_next`.
-
-    Attributes:
-        url: where the next session request is fetched.
-        result: what is posted there; its status is CONNECTED.
-        response: what the app gets, once the next session is known.
-    """
-
-    url: str
-    result: SessionResult
-    response: ServerResponse
-
-
-@dataclass(frozen=True, slots=True)
-class ChainContinued:
-    """The end of a session that has a next one.
-
-    Attributes:
-        response: the answer to the app, with the QR of the next session if there is one.
-        next_session: the new session, to be stored as well; None where the chain ends.
-    """
-
-    response: ServerResponse
-    next_session: Session | None
 
 
 class SessionEngine:
@@ -315,7 +217,7 @@ class SessionEngine:
             UnexpectedRequestError: the session is not connected.
             SessionUnauthorizedError: another app than the one that connected.
         """
-        _require_connected(session, authorization)
+        require_connected(session, authorization)
         return session, client_view(session)
 
     def receive_proofs(self, session: Session, body: bytes, *, authorization: str) -> tuple[Session, ServerResponse | NextSessionNeeded]:
@@ -330,7 +232,7 @@ class SessionEngine:
             SessionFailedError: an unknown public key, or an index out of range.
             NextSessionError: the proofs do not hold, so that the chain cannot go on.
         """
-        _require_connected(session, authorization)
+        require_connected(session, authorization)
         session = _changed(session, last_active=self._clock())
         with _malformed_input():
             match with_implicit_disclosure(session):
@@ -359,7 +261,7 @@ class SessionEngine:
                 keyshare proof that is missing, or a credential that cannot be signed.
             NextSessionError: the chain cannot go on.
         """
-        _require_connected(session, authorization)
+        require_connected(session, authorization)
         session = _changed(session, last_active=self._clock())
         now = session.last_active
         with _malformed_input():
@@ -443,21 +345,12 @@ class SessionEngine:
         """
         check_frontend(session, authorization)
         with _malformed_input():
-            fields = Fields.read(parse_json(body, "body", MalformedRequestError), "", frozenset({"@context", "pairingMethod"}))
-            context, method = fields.text("@context"), fields.text("pairingMethod")
-        if context != _OPTIONS_REQUEST_CONTEXT:
-            raise MalformedInputError("Not a frontend options request")
+            method = read_options_request(body)
         if session.status is not Status.INITIALIZED:
             raise UnexpectedRequestError("Frontend options can only be updated when session is in initialized state")
-        match method:
-            case "":
-                return session, session.options
-            case PairingMethod.NONE.value:
-                options = SessionOptions()
-            case PairingMethod.PIN.value:
-                options = SessionOptions(PairingMethod.PIN, self._randomness.pairing_code())
-            case _:
-                raise UnexpectedRequestError("Pairing method unknown")
+        if not method:
+            return session, session.options
+        options = options_for(method, self._randomness)
         return _changed(session, options=options), options
 
     def complete_pairing(self, session: Session, *, authorization: str) -> Session:
@@ -555,48 +448,6 @@ def with_implicit_disclosure(session: Session) -> SessionRequest:
 def disclosed_again(disclosed: tuple[tuple[DisclosedAttribute, ...] | None, ...]) -> ConDisCon:
     """What a session must disclose that follows on one with these disclosed attributes."""
     return tuple((tuple(AttributeRequest(attribute.identifier, attribute.value) for attribute in group or ()),) for group in disclosed)
-
-
-def check_frontend(session: Session, authorization: str) -> None:
-    """Require the frontend's secret.
-
-    Raises:
-        SessionUnauthorizedError: it is another.
-    """
-    if not same_secret(session.frontend_auth, authorization):
-        raise SessionUnauthorizedError
-
-
-def check_host(session: Session, host: str) -> None:
-    """Require that a request of the app or frontend came by the host in the QR.
-
-    Raises:
-        HostMismatchError: the session names a host, and the request came by another.
-    """
-    if session.host and session.host != host:
-        raise HostMismatchError("Host mismatch")
-
-
-def frontend_status(session: Session) -> dict[str, object]:
-    """What the frontend is told of the session's status, as JSON."""
-    result: dict[str, object] = {"status": session.status.value}
-    if session.next_pointer is not None:
-        result["nextSession"] = session.next_pointer.to_json()
-    return result
-
-
-def same_secret(left: str, right: str) -> bool:
-    """Compare two secrets in a time that does not depend on where they differ."""
-    return hmac.compare_digest(left.encode("utf-8", "surrogateescape"), right.encode("utf-8", "surrogateescape"))
-
-
-def _require_connected(session: Session, authorization: str) -> None:
-    if session.status is Status.PAIRING:
-        raise PairingRequiredError
-    if session.status is not Status.CONNECTED:
-        raise UnexpectedRequestError("Session not yet started or already finished")
-    if session.client_auth is None or not same_secret(session.client_auth, authorization):
-        raise SessionUnauthorizedError
 
 
 def _version_header(name: str, value: str | None) -> ProtocolVersion:

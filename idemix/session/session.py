@@ -14,6 +14,7 @@ from ..request.base import Action
 from ..request.condiscon import ConDisCon, condiscon_from_json, condiscon_to_json
 from ..request.requestor import RequestorRequest, parse_session_request
 from ..verification import DisclosedAttributes, ProofStatus, disclosed_from_json
+from .pairing import SessionOptions
 from .result import SessionPointer, SessionResult
 from .status import PairingMethod, Status
 
@@ -21,14 +22,6 @@ RequestorToken = NewType("RequestorToken", str)
 ClientToken = NewType("ClientToken", str)
 FrontendAuth = NewType("FrontendAuth", str)
 ClientAuth = NewType("ClientAuth", str)
-
-
-@dataclass(frozen=True, slots=True)
-class SessionOptions:
-    """What frontend and app agree on."""
-
-    pairing_method: PairingMethod = PairingMethod.NONE
-    pairing_code: str = ""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

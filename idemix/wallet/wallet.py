@@ -32,6 +32,7 @@ from ..request.requestor import parse_session_request
 from ..request.signature import SignatureRequest
 from ..request.validation import check_request
 from ..scheme.configuration import Configuration
+from ..session.replies import CLIENT_REQUEST_CONTEXT
 from ..session.result import SessionPointer
 from ..session.version import SERVER_VERSION
 from ..verification import ProofStatus
@@ -39,7 +40,6 @@ from .choice import Candidates, Choice, Chooser, default_choice, find_candidates
 from .credentials import HeldCredential
 from .errors import RefusedSessionError, RejectedAnswerError
 
-_CLIENT_REQUEST_CONTEXT: Final = "https://irma.app/ld/request/client/v1"
 _NONCE_BITS: Final = 128
 #: The versions of the protocol that the wallet offers a server.
 MIN_VERSION: Final = SERVER_VERSION
@@ -147,7 +147,7 @@ class Wallet:
         """
         value = parse_json(body, "body", MalformedRequestError)
         fields = Fields.read(value, "", frozenset({"@context", "protocolVersion", "request"}))
-        if fields.text("@context") == _CLIENT_REQUEST_CONTEXT:
+        if fields.text("@context") == CLIENT_REQUEST_CONTEXT:
             value = fields.get("request")
             if not isinstance(value, dict):
                 raise MalformedRequestError("request", "is absent: pairing must be completed first")

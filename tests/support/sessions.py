@@ -9,8 +9,9 @@ from typing import Any
 from gateway.scheme_files import read_configuration
 from idemix.request import RequestorRequest, parse_session_request
 from idemix.scheme.configuration import Configuration
-from idemix.session.engine import EngineSettings, NextSessionNeeded, SessionEngine
+from idemix.session.engine import EngineSettings, SessionEngine
 from idemix.session.randomness import SystemRandomness
+from idemix.session.replies import NextSessionNeeded
 from idemix.session.session import Session
 from idemix.wallet import Outcome, PreparedAnswer, Wallet
 from irmahub.conformance.requests import KeyFiles

@@ -10,7 +10,8 @@ import pytest
 from idemix.errors import IdemixError, MalformedRequestError, SessionError, UnknownIdentifierError
 from idemix.integers import encode_integer
 from idemix.request import RequestRuleError, parse_session_request
-from idemix.session.engine import RETRY_WINDOW, NextSessionNeeded, check_host, frontend_status
+from idemix.session.access import check_host
+from idemix.session.engine import RETRY_WINDOW
 from idemix.session.errors import (
     AttributesExpiredError,
     HostMismatchError,
@@ -29,6 +30,7 @@ from idemix.session.errors import (
     VerificationFailedError,
     WrongEndpointError,
 )
+from idemix.session.replies import NextSessionNeeded, frontend_status
 from idemix.session.session import FrontendAuth, Session
 from idemix.session.status import PairingMethod, Status
 from idemix.verification import AttributeStatus, ProofStatus
