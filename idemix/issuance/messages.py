@@ -45,7 +45,8 @@ class IssueCommitmentMessage:
             MalformedProofError: a field is absent or not of its kind.
         """
         fields = check_spelling(value, _COMMITMENT_KEYS, where)
-        jwts = fields.get("proofPJwts") or {}
+        jwts = fields.get("proofPJwts")
+        jwts = {} if jwts is None else jwts
         if not isinstance(jwts, dict) or not all(isinstance(jwt, str) for jwt in jwts.values()):
             raise MalformedProofError(f"{where}.proofPJwts", "expected an object of JWTs by scheme")
         return cls(
