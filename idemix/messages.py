@@ -88,7 +88,7 @@ class Disclosure:
             MalformedProofError: it is malformed.
         """
         fields = _read_fields(value, _DISCLOSURE_FIELDS)
-        return cls(ProofList.from_json(fields.get("proofs") or [], "proofs"), indices_from_json(fields.get("indices")))
+        return cls(ProofList.from_json(fields.get("proofs"), "proofs"), indices_from_json(fields.get("indices")))
 
     def to_json(self) -> dict[str, object]:
         return {"proofs": self.proofs.to_json(), "indices": indices_to_json(self.indices)}
@@ -139,7 +139,7 @@ class SignedMessage:
         except MalformedRequestError as error:
             raise MalformedProofError(error.where, error.rule) from error
         return cls(
-            signature=ProofList.from_json(fields.get("signature") or [], "signature"),
+            signature=ProofList.from_json(fields.get("signature"), "signature"),
             indices=indices_from_json(fields.get("indices")),
             nonce=decode_integer(fields.get("nonce"), "nonce"),
             context=decode_integer(fields.get("context"), "context"),
@@ -153,7 +153,7 @@ class SignedMessage:
         result: dict[str, object] = {"@context": self.ld_context} if self.ld_context else {}
         return {
             **result,
-            "signature": self.signature.to_json(),
+            "signature": self.signature.to_json() or None,
             "indices": indices_to_json(self.indices),
             "nonce": encode_integer(self.nonce),
             "context": encode_integer(self.context),

@@ -23,7 +23,6 @@ from ..errors import IdemixError, MalformedError, SessionError, UnknownPublicKey
 from ..issuance.messages import IssueCommitmentMessage
 from ..json_text import parse_json
 from ..messages import Disclosure, SignedMessage
-from ..protocol_version import ProtocolVersion
 from ..request.base import SessionRequest
 from ..request.condiscon import AttributeRequest, ConDisCon
 from ..request.disclosure import DisclosureRequest
@@ -59,7 +58,7 @@ from .result import SessionPointer
 from .session import ClientAuth, ClientToken, FrontendAuth, RememberedExchange, RequestorToken, Session
 from .status import Action, PairingMethod, Status
 from .transitions import next_status
-from .version import negotiate
+from .version import negotiate, read_version_header
 
 #: What stands in the host of a URL as it is; everything else is percent-encoded (Go `net/url`, encodeHost).
 _HOST_CHARACTERS: Final = "!$&'()*+,;=:[]<>\""
@@ -186,8 +185,8 @@ class SessionEngine:
             UnexpectedRequestError: an app has fetched the session already.
             SessionFailedError: no common version, no authorization, or the state of revocation is not to be had.
         """
-        client_min = _version_header("X-IRMA-MinProtocolVersion", min_version)
-        client_max = _version_header("X-IRMA-MaxProtocolVersion", max_version)
+        client_min = read_version_header("X-IRMA-MinProtocolVersion", min_version)
+        client_max = read_version_header("X-IRMA-MaxProtocolVersion", max_version)
         if session.status is not Status.INITIALIZED:
             raise UnexpectedRequestError("Session already started")
         session = _changed(session, last_active=self._clock())
@@ -448,13 +447,6 @@ def with_implicit_disclosure(session: Session) -> SessionRequest:
 def disclosed_again(disclosed: tuple[tuple[DisclosedAttribute, ...] | None, ...]) -> ConDisCon:
     """What a session must disclose that follows on one with these disclosed attributes."""
     return tuple((tuple(AttributeRequest(attribute.identifier, attribute.value) for attribute in group or ()),) for group in disclosed)
-
-
-def _version_header(name: str, value: str | None) -> ProtocolVersion:
-    try:
-        return ProtocolVersion.parse(value or "")
-    except ValueError as error:
-        raise MalformedInputError(f"{name}: {error}") from error
 
 
 def _changed(session: Session, **changes: Any) -> Session:

@@ -285,11 +285,22 @@ def test_app_never_sees_the_revocation_key(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("lowest", "highest"),
-    [(None, "2.8"), ("2.8", None), ("", "2.8"), ("2", "2.8"), ("2.8", "2.x"), ("2.8.1", "2.8"), ("2.8", "2.8 ")],
+    [
+        (None, "2.8"),
+        ("2.8", None),
+        ("", "2.8"),
+        ("2", "2.8"),
+        ("2.8", "2.x"),
+        ("2.8.1", "2.8"),
+        ("2.8", "+2.8"),
+        ("02.8", "2.8"),
+        ("[]", "2.8"),
+        ("2.8", "2.8x"),
+    ],
 )
 def test_malformed_versions_leave_the_session(world: World, lowest: str | None, highest: str | None) -> None:
     session = world.start(disclosure([[LEVEL]]))
-    with pytest.raises(MalformedInputError, match="X-IRMA-M") as refusal:
+    with pytest.raises(MalformedInputError, match=r"X-IRMA-M|not of form") as refusal:
         world.engine.connect(session, min_version=lowest, max_version=highest, authorization=APP)
     assert refusal.value.session is None
 
@@ -311,6 +322,12 @@ def test_app_without_authorization_cancels(world: World) -> None:
     with pytest.raises(SessionFailedError, match="No authorization header provided") as refusal:
         world.engine.connect(session, min_version="2.8", max_version="2.8", authorization="")
     assert (refusal.value.code, refusal.value.session.status) == ("UNAUTHORIZED", Status.CANCELLED)
+
+
+def test_versions_are_json_in_quotes_or_bare(world: World) -> None:
+    session = world.start(disclosure([[LEVEL]]))
+    session, reply = world.engine.connect(session, min_version='"2.4"', max_version=" 2.9 ", authorization=APP)
+    assert str(reply.version) == "2.8"
 
 
 def test_second_app_is_refused(world: World) -> None:
