@@ -4,9 +4,8 @@ Which strings were written with escapes is remembered (`EscapedStr`), since an i
 """
 
 import json
+import re
 from collections.abc import Set
-from json.decoder import JSONObject, scanstring
-from json.scanner import py_make_scanner
 from typing import Any, Final
 
 from .errors import MalformedError, MalformedProofError
@@ -32,11 +31,11 @@ class _LimitError(ValueError):
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        seen: set[str] = set()
-        doubled = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise _DuplicateKeyError(f"key {doubled[:64]!r} occurs twice")
+    result: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in result:
+            raise _DuplicateKeyError(f"key {key[:64]!r} occurs twice")
+        result[key] = value
     return result
 
 
@@ -50,26 +49,37 @@ def _constant(text: str) -> Any:
     raise ValueError(f"{text} is not JSON")
 
 
-def _escaped_string(text: str, end: int, strict: bool) -> tuple[str, int]:
-    value, after = scanstring(text, end, strict)
-    if len(value) == after - end - 1:
-        return value, after
-    # An unpaired surrogate is no character: it becomes U+FFFD, as in Go.
-    return EscapedStr(value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")), after
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_int=_number, parse_constant=_constant)
+
+_STRING: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+
+#: Characters that no standard uses, of which one marks the strings that were written with escapes.
+_MARKS: Final = tuple(map(chr, range(0xE000, 0xF900)))
 
 
-_PLAIN_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_int=_number, parse_constant=_constant)
+def _decode_marking_escapes(text: str) -> Any:
+    """Decode a text that has backslashes; strings written with them become `EscapedStr`.
 
+    A character that the text does not hold is put in front of such strings and taken away again.
+    """
+    mark = next((mark for mark in _MARKS if mark not in text), None)
+    if mark is None:
+        raise _LimitError("every private character of Unicode occurs")
 
-def _escape_aware_decoder() -> json.JSONDecoder:
-    decoder = json.JSONDecoder(object_pairs_hook=_object, parse_int=_number, parse_constant=_constant)
-    decoder.parse_string = _escaped_string
-    decoder.parse_object = JSONObject
-    decoder.scan_once = py_make_scanner(decoder)
-    return decoder
+    def unmark(value: Any) -> Any:
+        if isinstance(value, str) and value.startswith(mark):
+            # An unpaired surrogate is no character: it becomes U+FFFD, as in Go.
+            return EscapedStr(value[1:].encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+        if isinstance(value, list):
+            return [unmark(element) for element in value]
+        return value
 
+    def marked_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        return _object([(unmark(key), unmark(value)) for key, value in pairs])
 
-_ESCAPE_AWARE_DECODER: Final = _escape_aware_decoder()
+    marked = _STRING.sub(lambda string: f'"{mark}{string[0][1:]}' if "\\" in string[0] else string[0], text)
+    decoder = json.JSONDecoder(object_pairs_hook=marked_object, parse_int=_number, parse_constant=_constant)
+    return unmark(decoder.decode(marked))
 
 
 def _check_depth(text: str) -> None:
@@ -116,8 +126,7 @@ def parse_json(text: str | bytes, where: str, error: type[MalformedError] = Malf
         if isinstance(text, bytes):
             text = text.decode()
         _check_depth(text)
-        decoder = _ESCAPE_AWARE_DECODER if "\\" in text else _PLAIN_DECODER
-        return decoder.decode(text)
+        return _decode_marking_escapes(text) if "\\" in text else _DECODER.decode(text)
     except _DuplicateKeyError as cause:
         raise error(where, str(cause), departure="doubled-key") from cause
     except _LimitError as cause:
