@@ -66,7 +66,7 @@ lock: ## Lock the dependencies with their hashes
 		--custom-compile-command "make lock" --constraint requirements/runtime.txt --extra dev --output-file requirements/dev.txt pyproject.toml
 
 migration: $(READY) ## Start a migration: make migration m="what it does"
-	$(BIN)/irmahub db revision "$(m)"
+	@VENV=$(VENV) tools/new-migration "$(m)"
 
 wheel: $(READY) ## Build the wheel into dist/
 	$(BIN)/python -m hatchling build --target wheel
