@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from flask import Blueprint, Flask, request
+from flask import Blueprint, Flask, g, request
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_bootstrap import Bootstrap5
@@ -82,8 +82,11 @@ def create_app(
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions["services"] = services
-    app.extensions["request_id"] = randomness
     app.extensions["clock"] = clock
+
+    @app.before_request
+    def name_request() -> None:
+        g.request_id = randomness()
 
     Bootstrap5(app)
     csrf.init_app(app)

@@ -94,7 +94,6 @@ def install_authentication(app: Flask, checks: Mapping[str, Callable[[], Respons
 
     @app.before_request
     def authenticate() -> ResponseReturnValue | None:
-        g.request_id = current_app.extensions["request_id"]()
         if request.endpoint is None or request.endpoint == "static":
             return None
         return checks.get(request.blueprint or "", requires_log_in)()

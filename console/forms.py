@@ -7,24 +7,15 @@ from gateway.inputs import InvalidInputError
 
 
 class Form(FlaskForm):
-    """A form with its CSRF field."""
+    """A form with its CSRF field; Flask-WTF translates what WTForms itself says of choices and dates."""
 
-    class Meta(FlaskForm.Meta):
-        # Messages of our own are translated by Flask-Babel; those of WTForms are not used: the services judge.
-        locales = ("en",)
-
-    def show(self, error: InvalidInputError, fields: dict[str, str] | None = None) -> None:
-        """Put the service's errors beside the fields they are about; what no field fits goes above the form.
-
-        Args:
-            error: what the service refused.
-            fields: names of the service's fields -> names of this form's, where they differ.
-        """
+    def show(self, error: InvalidInputError) -> None:
+        """Put the service's errors beside the fields they are about; what no field fits goes above the form."""
         for name, message in error.errors.items():
-            own = (fields or {}).get(name, name).partition(".")[0]
             text = finished(translated(message))
-            if own in self:
-                self[own].errors = [*self[own].errors, text]
+            field = name.partition(".")[0]
+            if field in self:
+                self[field].errors = [*self[field].errors, text]
             else:
                 self.form_errors.append(text)
 

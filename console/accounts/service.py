@@ -375,6 +375,7 @@ class Accounts:
         if owner_id != actor.user_id:
             authorize(actor, Action.USER_EDIT)
         secret = f"irmahub_{self._secret()}"
+        token_hash = self._hash(secret)
         now = self._clock()
 
         def work(session: Session) -> CreatedApiToken:
@@ -400,7 +401,7 @@ class Accounts:
             row = ApiToken(
                 name=new.name.strip(),
                 user=owner,
-                token_hash=self._hash(secret),
+                token_hash=token_hash,
                 actions=sorted(set(new.actions)),
                 created_at=now,
                 expires_at=now + timedelta(days=new.lifetime_days),
@@ -443,8 +444,9 @@ class Accounts:
             LogInError: it is unknown, revoked or expired, or its user's account is closed.
         """
         now = self._clock()
+        token_hash = self._hash(secret)
         with self._database.read() as session:
-            row = session.scalar(select(ApiToken).options(joinedload(ApiToken.user)).where(ApiToken.token_hash == self._hash(secret)))
+            row = session.scalar(select(ApiToken).options(joinedload(ApiToken.user)).where(ApiToken.token_hash == token_hash))
             if row is None or row.revoked_at is not None or row.expires_at <= now or row.user.state is not UserState.ACTIVE:
                 raise LogInError("the token is unknown, revoked or expired")
             person = _actor(row.user, address, request_id)

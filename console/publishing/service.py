@@ -431,8 +431,8 @@ class Publishing:
             if info.hash == published:
                 break
             titles.append(info.message.partition("\n")[0])
-        titles.reverse()
-        return titles[0] if len(titles) == 1 else "\n".join([titles[0], "", *(f"* {title}" for title in titles[1:])])
+        first, *rest = dict.fromkeys(reversed(titles))
+        return "\n".join([first, "", *(f"* {title}" for title in rest)]) if rest else first
 
     def _move_branch(self, repository: Repository, branch: str, commit: str, base: str | None) -> None:
         ref = f"refs/heads/{branch}"

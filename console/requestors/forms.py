@@ -1,13 +1,13 @@
 """The forms of requestors."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
-from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 from wtforms import DateField, RadioField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import Optional
 
 from console.forms import Form
-from gateway.inputs import InvalidInputError
 from gateway.models import AuthMethod
 from gateway.permissions import Permissions
 from gateway.requestors.models import NewKey
@@ -29,31 +29,18 @@ class KeyForm(Form):
     method = RadioField(
         _l("Method"),
         choices=[
-            ("publickey", _l("Public key: its backend signs requests, and only its backend can")),
-            ("token", _l("Token: made here, sent with every request")),
-            ("hmac", _l("HMAC secret: made here, signs requests on both sides")),
+            SelectChoice("publickey", _l("Public key: its backend signs requests, and only its backend can")),
+            SelectChoice("token", _l("Token: made here, sent with every request")),
+            SelectChoice("hmac", _l("HMAC secret: made here, signs requests on both sides")),
         ],
         default="publickey",
     )
     material = TextAreaField(_l("Public key"), render_kw={"rows": 6, "spellcheck": "false"})
-    not_before = DateField(_l("Not before"), format="%Y-%m-%d")
-    expires_at = DateField(_l("Expires"), format="%Y-%m-%d")
+    not_before = DateField(_l("Not before"), format="%Y-%m-%d", validators=[Optional()])
+    expires_at = DateField(_l("Expires"), format="%Y-%m-%d", validators=[Optional()])
 
     def value(self) -> NewKey:
-        """What the service takes.
-
-        Raises:
-            InvalidInputError: no method, or a date that is none.
-        """
-        if self.method.data not in {method.value for method in AuthMethod}:
-            raise InvalidInputError({"method": gettext("Choose a method.")})
-        wrong = {
-            field.name: gettext("Give a date, or leave it empty.")
-            for field in (self.not_before, self.expires_at)
-            if field.raw_data and field.raw_data[0] and field.data is None
-        }
-        if wrong:
-            raise InvalidInputError(wrong)
+        """What the service takes, of a form that was validated."""
         method = AuthMethod(self.method.data)
         return NewKey(
             method=method,
@@ -64,7 +51,7 @@ class KeyForm(Form):
         )
 
 
-def _midnight(day: object) -> datetime | None:
+def _midnight(day: date | None) -> datetime | None:
     return datetime(day.year, day.month, day.day, tzinfo=UTC) if day else None
 
 
