@@ -1,11 +1,15 @@
 """What holds for every test."""
 
 import pytest
+from hypothesis import settings
 
 from tests.features import DOCUMENT, marked_clauses, read_features
 
-
 pytest_plugins = ("tests.support.databases",)
+
+# How long an example takes says nothing on a machine that others use too.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -253,8 +253,7 @@ def __getattr__(name: str) -> Any:
     """`servers:app` is the application that the environment asks for."""
     if name != "app":
         raise AttributeError(name)
-    application = globals().setdefault("app", FACTORIES[os.environ["MEASURE_APP"]]())
-    return application
+    return globals().setdefault("app", FACTORIES[os.environ["MEASURE_APP"]]())
 
 
 # ---------------------------------------------------------------------------------------------------------- the candidates
@@ -306,8 +305,8 @@ def proxied(port: int, folder: Path) -> list[tuple[list[str], dict[str, str]]]:
     environment = {"REDIS_PORT": redis_port}
     return [
         (["redis-server", "--port", redis_port, "--save", "", "--loglevel", "warning"], {}),
-        ([sys.executable, "-m", "gunicorn", "-w", str(os.cpu_count()), "-k", "gthread", "--threads", "2", "-b", f"unix:{folder}/proofs.sock",
-          "--log-level", "error", "--keep-alive", "60", "servers:app"], environment | {"MEASURE_APP": "proofs"}),
+        ([sys.executable, "-m", "gunicorn", "-w", str(os.cpu_count()), "-k", "gthread", "--threads", "2",
+          "-b", f"unix:{folder}/proofs.sock", "--log-level", "error", "--keep-alive", "60", "servers:app"], environment | {"MEASURE_APP": "proofs"}),
         ([sys.executable, "-m", "uvicorn", "--uds", f"{folder}/events.sock", "--backlog", "4096", "--log-level", "error", "--no-access-log",
           "--loop", "uvloop", "--http", "httptools", "--lifespan", "off", "servers:app"], environment | {"MEASURE_APP": "events"}),
         ([shutil.which("nginx") or "/usr/sbin/nginx", "-c", str(folder / "nginx.conf"), "-p", str(folder), "-e", "stderr"], {}),
@@ -376,7 +375,8 @@ async def prove_in_loop(port: int, listeners: int, until: float, latencies: list
         began = time.monotonic()
         path = b"/session/%d/proofs" % random.randrange(listeners)
         writer.write(
-            b"POST %b HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (path, len(PROOF)) + PROOF
+            b"POST %b HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (path, len(PROOF))
+            + PROOF
         )
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
         assert head.startswith(b"http/1.1 200"), head
