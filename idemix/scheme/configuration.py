@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
-from ..errors import IdemixError, MalformedError, MalformedSchemeError, UnknownIdentifierError, UnknownPublicKeyError
+from ..errors import IdemixError, MalformedError, MalformedKeyError, MalformedSchemeError, UnknownIdentifierError, UnknownPublicKeyError
 from ..keys.private import PrivateKey
 from ..keys.public import PublicKey
 from .descriptions import (
@@ -235,10 +235,16 @@ class Configuration:
         if content is None:
             raise MalformedSchemeError(path, "is missing")
         demo = self.schemes[issuer.scheme].demo
-        private_key = PrivateKey.from_xml(content, demo=demo)
+        try:
+            private_key = PrivateKey.from_xml(content, demo=demo)
+        except MalformedKeyError as error:
+            raise MalformedKeyError(f"{path}: {error.where}" if error.where else path, error.rule, departure=error.departure) from error
         if private_key.counter != counter:
             raise MalformedSchemeError(path, f"the counter inside is {private_key.counter}", field="<Counter>")
-        public_key = self._folders[issuer].key(counter)
+        folder = self._folders[issuer]
+        if counter not in folder.counters():
+            raise MalformedSchemeError(path, "has no public key of the same number that the index lists")
+        public_key = folder.key(counter)
         if private_key.N != public_key.N:
             raise MalformedSchemeError(path, "does not belong to the public key of the same number")
         if not demo and (private_key.ecdsa is not None) != public_key.supports_revocation:

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def keygen(
         if not overwrite and os.path.lexists(file):
             raise click.ClickException(f"File {file} already exists, not overwriting")
     click.echo("Generating keys (may take several minutes)")
-    with click.progressbar(range(100), label="Searching for primes", file=click.get_text_stream("stderr")) as bar:
+    with click.progressbar(range(100), label="Searching for primes", file=sys.stderr) as bar:
 
         def show(part: float) -> None:
             bar.update(max(0, int(part * 100) - bar.pos))
