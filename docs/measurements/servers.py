@@ -306,7 +306,8 @@ def proxied(port: int, folder: Path) -> list[tuple[list[str], dict[str, str]]]:
     return [
         (["redis-server", "--port", redis_port, "--save", "", "--loglevel", "warning"], {}),
         ([sys.executable, "-m", "gunicorn", "-w", str(os.cpu_count()), "-k", "gthread", "--threads", "2",
-          "-b", f"unix:{folder}/proofs.sock", "--log-level", "error", "--keep-alive", "60", "servers:app"], environment | {"MEASURE_APP": "proofs"}),
+          "-b", f"unix:{folder}/proofs.sock", "--log-level", "error",
+          "--keep-alive", "60", "servers:app"], environment | {"MEASURE_APP": "proofs"}),
         ([sys.executable, "-m", "uvicorn", "--uds", f"{folder}/events.sock", "--backlog", "4096", "--log-level", "error", "--no-access-log",
           "--loop", "uvloop", "--http", "httptools", "--lifespan", "off", "servers:app"], environment | {"MEASURE_APP": "events"}),
         ([shutil.which("nginx") or "/usr/sbin/nginx", "-c", str(folder / "nginx.conf"), "-p", str(folder), "-e", "stderr"], {}),
