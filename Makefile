@@ -10,7 +10,7 @@ IRMAHUB_SHARED ?= $(abspath ../shared)
 export IRMAHUB_SHARED
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap system-packages format lint types test test-long features demo bench conformance compatibility lock migration wheel clean
+.PHONY: help bootstrap system-packages format lint types test test-long features demo bench conformance compatibility diagrams lock migration wheel clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench: $(READY) ## Measure the engine in multiples of one modular exponentiation
 
 conformance: $(READY) ## Compare with the recorded vectors
 	$(BIN)/irmahub conformance $(IRMAHUB_SHARED)/vectors $(ARGS)
+
+diagrams: $(READY) ## Draw the documentation's pictures from the code
+	$(BIN)/python -m irmahub.diagrams docs
 
 compatibility: $(READY) ## Write the rules of the engine into docs/compatibility.md
 	$(BIN)/python -m tests.compatibility
