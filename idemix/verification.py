@@ -58,7 +58,11 @@ class WrongProofKindError(VerificationError):
 
 
 class IndexOutOfRangeError(VerificationError):
-    """An index names a proof that is not there."""
+    """An index names a proof that is not there. `where` is its path."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__("Credential index out of range")
+        self.where = where
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,7 +398,7 @@ class _Answer:
                 if index.credential < 0:
                     raise MalformedProofError(f"indices[{i}][{j}].cred", "a credential index is not negative")
                 if index.credential >= self.proof_count:
-                    raise IndexOutOfRangeError(f"indices[{i}][{j}].cred: Credential index out of range")
+                    raise IndexOutOfRangeError(f"indices[{i}][{j}].cred")
 
     def extras(self, count: int) -> Iterator[DisclosedAttribute]:
         """The attributes that no index of the first `count` lists names."""

@@ -96,8 +96,10 @@ class Commitments:
                 )
                 for credential in request.credentials
             )
-        except (WrongProofKindError, UnknownPublicKeyError) as error:
+        except WrongProofKindError as error:
             raise MalformedInputError(str(error)) from error
+        except UnknownPublicKeyError as error:
+            raise MalformedInputError("Missing public key") from error
         parts: tuple[ShownCredential | WantedCredential, ...] = (*shown, *wanted)
         for part in parts:
             if configuration.schemes[part.type.id.scheme].has_keyshare:
