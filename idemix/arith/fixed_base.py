@@ -140,12 +140,13 @@ class PowerProducts:
         columns: the columns of the combs; `TEETH` times as many bits make a block.
     """
 
-    __slots__ = ("_cache", "_capacities", "_columns", "_modulus")
+    __slots__ = ("_cache", "_capacities", "_columns", "_gatherer", "_modulus")
 
     def __init__(self, modulus: mpz, capacities: Mapping[mpz, int], columns: int, cache: TableCache = TABLES) -> None:
         self._modulus = modulus
         self._capacities = capacities
         self._columns = columns
+        self._gatherer = (mpz(1) << 16 * columns) - 2
         self._cache = cache
 
     def product(self, terms: Sequence[tuple[mpz, mpz]]) -> mpz:
@@ -204,22 +205,18 @@ class PowerProducts:
     def _digits(self, exponent: mpz, block_count: int) -> list[tuple[int, ...]]:
         """Return per block the digit of every column, the highest column first.
 
-        The bits of a row become 16-bit lanes of one integer, so that shifting a row by its tooth and adding the rows
-        gathers all digits of a block at once.
+        The bits of a block become 16-bit lanes of an integer ∑ row_t · B^t with B = 2^(16 · columns). Its remainder by B - 2 is
+        ∑ row_t · 2^t: the lanes of the digits, all of them gathered by one division.
         """
         columns = self._columns
         text = exponent.digits(2).zfill(block_count * TEETH * columns)
-        lanes = text.encode("utf-16-le").translate(_BITS_TO_LANES)
-        width = 2 * columns
-        result = []
-        end = len(lanes)
-        for _ in range(block_count):
-            gathered = 0
-            for tooth in range(TEETH):
-                gathered |= int.from_bytes(lanes[end - width : end], "little") << tooth
-                end -= width
-            result.append(struct.unpack(f"<{columns}H", gathered.to_bytes(width, "little")))
-        return result
+        lanes = text.encode("utf-16-be").translate(_BITS_TO_LANES)
+        block_bytes = 2 * TEETH * columns
+        unpack = struct.Struct(f">{columns}H").unpack
+        return [
+            unpack((mpz.from_bytes(lanes[end - block_bytes : end], "big") % self._gatherer).to_bytes(2 * columns, "big"))
+            for end in range(len(lanes), 0, -block_bytes)
+        ]
 
     def _evaluate(self, blocks: list[list[mpz]], digits: list[tuple[int, ...]]) -> mpz:
         modulus = self._modulus

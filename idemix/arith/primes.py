@@ -87,8 +87,7 @@ def find_safe_prime(start: mpz, step: int) -> mpz | None:
 def _sieve(start: mpz, step: int, length: int, primes: Sequence[int], *, safe: bool) -> bytearray:
     """Return a byte for each h = start + i·step, 0 ≤ i < length: 1 where no small prime divides h, nor 2h+1 where `safe`."""
     candidates = bytearray(b"\1") * length
-    for prime in primes:
-        step_inverse = pow(step, -1, prime)
+    for prime, step_inverse in zip(primes, _inverses(step), strict=False):
         residue = int(start % prime)
         # h ≡ 0, and h ≡ (r-1)/2, which is 2h+1 ≡ 0.
         for excluded in (0, prime >> 1) if safe else (0,):
@@ -101,6 +100,12 @@ def _sieve(start: mpz, step: int, length: int, primes: Sequence[int], *, safe: b
 def _is_fermat_pseudoprime(value: mpz) -> bool:
     """Whether 2^(value-1) ≡ 1: the cheapest test that nearly every composite fails."""
     return powmod(mpz(2), value - 1, value) == 1
+
+
+@functools.cache
+def _inverses(step: int) -> tuple[int, ...]:
+    """Return the inverse of a step modulo each of the odd primes."""
+    return tuple(pow(step, -1, prime) for prime in _odd_primes())
 
 
 @functools.cache
