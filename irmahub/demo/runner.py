@@ -59,7 +59,7 @@ class Demo:
     """
 
     def __init__(self, folder: Path, output: Console, stack: ExitStack) -> None:
-        self._folder = folder
+        self._folder = folder = folder.absolute()
         self._output = output
         self._console_address, self._gateway_address = free_address(8089), free_address(8088)
         self._environment = {
