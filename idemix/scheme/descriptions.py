@@ -375,6 +375,8 @@ def parse_scheme_manager(content: bytes, path: str = "description.xml") -> Schem
     """
     root = parse_xml(content, path)
     _require_root(root, "SchemeManager")
+    # The reference reads this one, too, and then overwrites it with the file of that name.
+    root.optional_integer("Timestamp")
     versions = tuple(root.all("MinimumAppVersion"))
     return SchemeManager(
         scheme_id=root.string("Id"),
@@ -547,6 +549,8 @@ def _attribute(element: Element, credential_type: CredentialTypeId, index: int) 
 
 def _requestor(fields: JSONObject) -> RequestorInfo:
     wizards = fields.get("wizards")
+    # Computed by readers; read only for its kind.
+    fields.optional_string("logoPath")
     return RequestorInfo(
         requestor_id=fields.string("id"),
         scheme_id=fields.string("scheme"),
@@ -569,6 +573,7 @@ def _requestor(fields: JSONObject) -> RequestorInfo:
 
 
 def _wizard(fields: JSONObject) -> IssueWizard:
+    fields.optional_string("logoPath")
     return IssueWizard(
         wizard_id=fields.string("id"),
         title=fields.translated("title") or _NO_TEXT,

@@ -5,6 +5,7 @@ fields are ignored, nothing may follow the value.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NoReturn, TypeVar
 
@@ -14,6 +15,8 @@ from .tree import MAX_FILE_BYTES
 
 #: Arrays and objects inside one another. A requestor file needs 9.
 MAX_DEPTH: Final = 64
+
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 _Value = TypeVar("_Value")
 
@@ -142,10 +145,21 @@ def parse_json(content: bytes, path: str) -> Any:
         raise MalformedSchemeError(path, f"must be UTF-8 (byte {error.start})", departure="json-utf-8") from error
     _check_depth(text, path)
     try:
-        return json.loads(text, object_pairs_hook=JSONPairs, parse_constant=_refuse_constant)
+        return _without_surrogates(json.loads(text, object_pairs_hook=JSONPairs, parse_constant=_refuse_constant))
     except ValueError as error:
         # Also an integer of thousands of digits, which the interpreter refuses to read.
         raise MalformedSchemeError(path, f"not JSON: {error}") from error
+
+
+def _without_surrogates(value: Any) -> Any:
+    """The value with half surrogate pairs, which `\\u` escapes can write, replaced as the reference replaces them."""
+    if isinstance(value, str):
+        return _SURROGATE.sub("\ufffd", value)
+    if isinstance(value, JSONPairs):
+        return JSONPairs((_without_surrogates(key), _without_surrogates(item)) for key, item in value)
+    if isinstance(value, list):
+        return [_without_surrogates(item) for item in value]
+    return value
 
 
 def _refuse_constant(name: str) -> NoReturn:

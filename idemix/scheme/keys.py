@@ -6,6 +6,8 @@ OpenSSH private key whose label is `ENCRYPTED IRMA SCHEME PRIVATE KEY`.
 Source: gabi `signed/signed.go`; irmago `internal/common/common.go` MarshalSchemePrivateKeyWithPassphrase.
 """
 
+import base64
+import re
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -21,6 +23,9 @@ SchemePublicKey = ec.EllipticCurvePublicKey
 _ENCRYPTED_LABEL: Final = b"ENCRYPTED IRMA SCHEME PRIVATE KEY"
 _OPENSSH_LABEL: Final = b"OPENSSH PRIVATE KEY"
 _P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+#: The first PEM block of a file, under whatever label, as the reference takes it.
+_PEM_BLOCK: Final = re.compile(rb"^-----BEGIN ([^\r\n]*)-----[ \t]*\r?\n(.*?)^-----END \1-----", re.DOTALL | re.MULTILINE)
 
 #: Curves on which signatures are believed. We make keys on the first only.
 _CURVES: Final = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
@@ -71,14 +76,20 @@ def read_public_key(content: bytes, where: str = "pk.pem") -> SchemePublicKey:
     """Read a scheme's public key.
 
     Raises:
-        MalformedKeyError: not a PEM `PUBLIC KEY` with an ECDSA key.
+        MalformedKeyError: not PEM of an ECDSA key.
     """
+    block = _PEM_BLOCK.search(content)
+    if block is None:
+        raise MalformedKeyError(where, "must be a PEM public key")
     try:
-        key = serialization.load_pem_public_key(content)
+        der = base64.b64decode(b"".join(block[2].split()), validate=True)
+        key = serialization.load_der_public_key(der)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise MalformedKeyError(where, "must be a PEM public key") from error
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise MalformedKeyError(where, "must be an ECDSA key")
+    if key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo) != der:
+        raise MalformedKeyError(where, "must name its curve and hold an uncompressed point")
     if not isinstance(key.curve, _CURVES):
         raise MalformedKeyError(where, "must lie on P-256", departure="scheme-key-curve")
     return key

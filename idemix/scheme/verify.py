@@ -112,7 +112,9 @@ class _HeadCheck:
             return
         scheme = self._read_timestamp(scheme)
         self.known = not self._check.errors
-        if isinstance(scheme, SchemeManager):
+        if isinstance(scheme, SchemeManager) and path.endswith(".json"):
+            self._check.refuse(path, "description", 'must be "requestor" in a description.json', _PARSING, field="schemetype")
+        elif isinstance(scheme, SchemeManager):
             check = IssuerSchemeCheck(self._check)
             check.run(scheme, check_keys=check_keys)
             issuers, types = MappingProxyType(check.issuers), MappingProxyType(check.types)
@@ -157,11 +159,12 @@ class _HeadCheck:
             full = f"{scheme}/{path}" if scheme else path
             if full in self._check.index or path in self._check.tree.symlinks or _NEVER_INDEXED.search(full):
                 continue
+            shown = full.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
             if path in self._check.tree.directories:
                 if not _has_prefix(listed, full):
-                    self._check.warn(path, "ignored", f"Ignored dir: {full}")
+                    self._check.warn(path, "ignored", f"Ignored dir: {shown}")
             else:
-                self._check.warn(path, "ignored", f"Ignored file: {full}")
+                self._check.warn(path, "ignored", f"Ignored file: {shown}")
 
     def _read_description(self, path: str) -> SchemeManager | RequestorScheme | None:
         """Steps 5 to 8: the description is listed and unchanged, can be read, and is of the scheme of the index."""
@@ -174,14 +177,15 @@ class _HeadCheck:
                 self._check.error("hash", HashMismatchError(path), _PARSING)
             scheme_id, kind = scheme_type(content, path)
             scheme: SchemeManager | RequestorScheme
-            if kind == "issuer" and path.endswith(".xml"):
-                scheme = parse_scheme_manager(content, path)
-            elif kind == "requestor" and path.endswith(".json"):
+            if kind == "requestor":
+                if not path.endswith(".json"):
+                    raise MalformedSchemeError(path, "a requestor scheme is described by description.json", field="<SchemeType>")
                 scheme = parse_requestor_scheme(content, path)
-            elif kind == "issuer":
-                raise MalformedSchemeError(path, 'the description of a requestor scheme says so: "requestor"', field="schemetype")
+            elif path.endswith(".xml"):
+                scheme = parse_scheme_manager(content, path)
             else:
-                raise MalformedSchemeError(path, "the description of a requestor scheme is description.json", field="<SchemeType>")
+                # The reference takes it for an issuer scheme of version 0, knows it, and refuses the version.
+                scheme = SchemeManager(scheme_id=scheme_id, version=0)
         except MalformedSchemeError as error:
             self._check.error("description", error, _PARSING)
             return None

@@ -79,6 +79,12 @@ def test_brackets_in_texts_do_not_nest() -> None:
     assert parse_json(b'["' + b"[" * 100 + b'\\"' + b"{" * 100 + b'"]', "a.json") == ["[" * 100 + '"' + "{" * 100]
 
 
+def test_half_surrogate_pairs_are_replaced() -> None:
+    fields = read('{"a": "x\\ud800y", "\\udfff": {"en": "\\ud83d\\ude00"}}')
+    assert fields.string("a") == "x\ufffdy"
+    assert fields.translated("\ufffd") == TranslatedString({"en": "\U0001f600"})
+
+
 @given(st.one_of(st.binary(max_size=100), st.text(alphabet='[]{},:"\\ 1e-.truefalsn', max_size=60).map(str.encode)))
 def test_any_bytes_are_read_or_refused(content: bytes) -> None:
     with contextlib.suppress(MalformedSchemeError):

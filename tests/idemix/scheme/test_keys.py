@@ -1,3 +1,4 @@
+import base64
 import subprocess
 from pathlib import Path
 
@@ -64,7 +65,8 @@ def test_passphrase_form_is_an_openssh_key_under_another_label(tmp_path: Path) -
 def test_public_key_is_read_with_other_line_ends_and_text_before() -> None:
     content = print_public_key(KEY.public_key())
     assert content.startswith(b"-----BEGIN PUBLIC KEY-----\n")
-    for variant in (content, content.replace(b"\n", b"\r\n"), b"a comment\n" + content):
+    other_label = content.replace(b"PUBLIC KEY", b"EC PUBLIC KEY")
+    for variant in (content, content.replace(b"\n", b"\r\n"), b"a comment\n" + content, content + b"after", other_label):
         assert print_public_key(read_public_key(variant)) == content
 
 
@@ -88,7 +90,10 @@ def test_refuses_other_curves(curve: ec.EllipticCurve, departure: str) -> None:
 def test_refuses_other_public_keys() -> None:
     other = rsa.generate_private_key(65537, 2048).public_key()
     content = other.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    for bad in (content, b"", b"junk", print_private_key(KEY)):
+    point = KEY.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.CompressedPoint)
+    header = bytes.fromhex("3039301306072a8648ce3d020106082a8648ce3d030107032200")
+    compressed = b"-----BEGIN PUBLIC KEY-----\n" + base64.b64encode(header + point) + b"\n-----END PUBLIC KEY-----\n"
+    for bad in (content, b"", b"junk", print_private_key(KEY), compressed, print_public_key(KEY.public_key())[:-40]):
         with pytest.raises(MalformedKeyError) as caught:
             read_public_key(bad)
         assert caught.value.departure is None

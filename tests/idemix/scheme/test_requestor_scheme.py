@@ -6,10 +6,12 @@ import pytest
 from idemix.scheme.configuration import Configuration
 from idemix.scheme.descriptions import RequestorScheme
 from idemix.scheme.findings import SchemeStatus
+from idemix.scheme.index import SchemeIndex
+from idemix.scheme.keys import sign
 from idemix.scheme.tree import SchemeTree
 from idemix.scheme.verdict import SchemeVerdict
 from idemix.scheme.verify import verify_scheme
-from tests.support.schemes import NOW, PNG, library_draft, requestors_draft, signed
+from tests.support.schemes import NOW, PNG, library_draft, requestors_draft, scheme_key, signed
 
 LOGO = hashlib.sha256(PNG).hexdigest()
 SHOP = {"id": "tiny-requestors.shop", "scheme": "tiny-requestors", "name": {"en": "Shop"}, "hostnames": ["shop.example.com"]}
@@ -161,3 +163,13 @@ def test_what_could_not_be_looked_up_is_said() -> None:
     assert verdict.is_valid
     assert any("tiny.Library.card is not loaded" in finding.message for finding in verdict.lint)
     assert not any("is not loaded" in finding.message for finding in verdict_of(with_wizard(), library()).lint)
+
+
+def test_a_description_that_does_not_say_it_is_of_requestors() -> None:
+    """The reference knows such a scheme, where its index lists the description, and refuses it."""
+    tree = signed(requestors_draft())
+    described = tree.with_files({"description.json": tree["description.json"].replace(b'"schemetype"', b'"type"')})
+    index = SchemeIndex.of(described, "tiny-requestors", "requestor").print()
+    verdict = verify_scheme(described.with_files({"index": index, "index.sig": sign(scheme_key(), index)}), now=NOW)
+    assert (verdict.known, verdict.status) == (True, SchemeStatus.PARSING_ERROR)
+    assert [error.field for error in verdict.errors] == ["schemetype"]
