@@ -43,9 +43,10 @@ class CustodyIssuerKeys:
         Raises:
             UnknownIdentifierError: there is none.
         """
-        if self._active is None:
-            self._active = self._register.active()
-        active = self._active.get(str(issuer), {})
+        registered = self._active
+        if registered is None:
+            self._active = registered = self._register.active()
+        active = registered.get(str(issuer), {})
         published = self._configuration().public_keys(issuer)
         for number in sorted(active, reverse=True):
             if counter not in (None, number) or number not in published:
