@@ -55,7 +55,7 @@ def hash_commit(values: Sequence[mpz | int], is_signature: bool = False) -> mpz:
         values: what is committed to, in order.
         is_signature: whether it is for an attribute-based signature.
     """
-    return integer_from_bytes(hashlib.sha256(commitment_der(values, is_signature)).digest())
+    return hash_bytes(commitment_der(values, is_signature))
 
 
 def create_challenge(context: mpz | int, nonce: mpz | int, contributions: Sequence[mpz], is_signature: bool) -> mpz:
@@ -74,9 +74,14 @@ def hash_number(values: Sequence[mpz | int], index: int, bits: int) -> mpz:
     return sum(blocks, mpz(0))
 
 
+def hash_bytes(data: bytes) -> mpz:
+    """Return SHA-256 of bytes, as an unsigned integer."""
+    return integer_from_bytes(hashlib.sha256(data).digest())
+
+
 def hash_integer(value: mpz) -> mpz:
     """Return SHA-256 of the shortest bytes of a non-negative integer, as an unsigned integer."""
-    return integer_from_bytes(hashlib.sha256(integer_to_bytes(value)).digest())
+    return hash_bytes(integer_to_bytes(value))
 
 
 def signature_nonce(nonce: mpz | int, message: str, timestamp_signature: bytes | None = None) -> mpz:
@@ -86,8 +91,7 @@ def signature_nonce(nonce: mpz | int, message: str, timestamp_signature: bytes |
 
     Source: irmago `irma/irma_signature.go` (ASN1ConvertSignatureNonce).
     """
-    message_hash = integer_from_bytes(hashlib.sha256(message.encode()).digest())
-    elements = [der_integer(nonce), der_integer(message_hash)]
+    elements = [der_integer(nonce), der_integer(hash_bytes(message.encode()))]
     if timestamp_signature is not None:
         elements.append(der_octet_string(timestamp_signature))
-    return integer_from_bytes(hashlib.sha256(der_sequence(elements)).digest())
+    return hash_bytes(der_sequence(elements))

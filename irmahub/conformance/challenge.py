@@ -7,7 +7,7 @@ from typing import Any
 
 from gmpy2 import mpz
 
-from idemix.challenge import commitment_der, create_challenge, hash_commit, hash_integer, hash_number
+from idemix.challenge import commitment_der, create_challenge, hash_bytes, hash_commit, hash_integer, hash_number
 from idemix.errors import MalformedProofError
 from idemix.integers import decode_integer, encode_integer, integer_from_bytes
 from idemix.json_text import parse_json
@@ -48,9 +48,9 @@ def _create_challenge(record: Mapping[str, Any]) -> None:
 
 def _hash_integer(record: Mapping[str, Any]) -> None:
     data = bytes.fromhex(record["input_hex"])
-    # The record hashes bytes; an integer has the shortest ones only.
+    expect_equal("hash of bytes", hash_bytes(data), mpz(record["hash"]))
     if data[:1] != b"\0":
-        expect_equal("hash", hash_integer(integer_from_bytes(data)), mpz(record["hash"]))
+        expect_equal("hash of the integer", hash_integer(integer_from_bytes(data)), mpz(record["hash"]))
 
 
 def _hash_number(record: Mapping[str, Any]) -> None:
