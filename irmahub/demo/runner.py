@@ -1,6 +1,7 @@
 """The steps of the demo, in order, each through the entry that people, backends and apps use."""
 
 import secrets
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -306,6 +307,9 @@ def run(*, stays: bool, output: Console, folder: Path | None = None) -> None:
         output: where the steps are told.
         folder: a data directory that is kept; by default a fresh one that is removed at the end.
     """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Both end in order, also where a shell started this in the background and had it ignore the former.
+        signal.signal(number, signal.default_int_handler)
     with ExitStack() as stack:
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="irmahub-demo-")))
