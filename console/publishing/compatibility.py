@@ -216,9 +216,12 @@ def _public_keys(scheme_id: str, published: Mapping[str, bytes], proposed: Mappi
 
 
 def _key_change(path: str, subject: str, published: bytes, proposed: bytes) -> Iterator[Incompatibility]:
+    alternative = "Put the key back as it was, and publish the other one under the next counter. Only its expiry may change."
     try:
         before, after = PublicKey.from_xml(published), PublicKey.from_xml(proposed)
-    except MalformedError:
+    except MalformedError as error:
+        message = f"The key changed and cannot be compared with the one that is published: {error}."
+        yield Incompatibility(path, subject, "key-altered", message, alternative)
         return
     parts = {
         "Counter": (before.counter, after.counter),
@@ -240,7 +243,7 @@ def _key_change(path: str, subject: str, published: bytes, proposed: bytes) -> I
             subject,
             "key-altered",
             f"{', '.join(changed)} changed in a key that is published: credentials under it can no longer be verified.",
-            "Put the key back as it was, and publish the other one under the next counter. Only its expiry may change.",
+            alternative,
         )
 
 

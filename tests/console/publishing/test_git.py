@@ -1,0 +1,190 @@
+"""The adapter over git, against repositories that want to do harm."""
+
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from console.errors import RefusedAddressError, RepositoryError
+from console.publishing import git
+from console.publishing.git import Remote, Repository, Signature, is_private
+
+AUTHOR = Signature("Noor", "noor@example.org", datetime(2026, 11, 23, tzinfo=UTC))
+FILES = {"description.xml": b"<a/>\n", "RU/description.xml": b"<b/>\n", "RU/logo.png": b"\x89PNG", "RU.txt": b"sorts before RU/"}
+
+
+def run(*arguments: str, cwd: Path) -> None:
+    """Git as anybody may run it."""
+    subprocess.run(["git", "-c", "protocol.file.allow=always", *arguments], cwd=cwd, check=True, capture_output=True)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return Repository.create(tmp_path / "own.git")
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> Path:
+    """A work tree whose owner puts in what they like."""
+    path = tmp_path / "hostile"
+    path.mkdir()
+    run("init", "--initial-branch=main", ".", cwd=path)
+    run("config", "user.name", "Mallory", cwd=path)
+    run("config", "user.email", "mallory@example.org", cwd=path)
+    return path
+
+
+def commit_all(path: Path) -> Remote:
+    run("add", "--all", cwd=path)
+    run("commit", "--message", "harm", cwd=path)
+    return Remote.parse(str(path))
+
+
+def test_what_is_written_is_read_again_and_git_finds_nothing_wrong(repository: Repository) -> None:
+    tree = repository.write(FILES)
+    commit = repository.commit(tree, [], "First\n\nwith a body", AUTHOR)
+    assert repository.read(commit) == FILES
+    assert repository.read_file(commit, "RU/logo.png") == b"\x89PNG"
+    assert repository.read_file(commit, "absent") is None
+    info = repository.info(commit)
+    assert (info.author, info.at, info.message, info.tree) == ("Noor", AUTHOR.at, "First\n\nwith a body", tree)
+    subprocess.run(["git", "fsck", "--strict", "--full"], cwd=repository.path, check=True, capture_output=True)
+
+
+def test_the_same_commit_twice_is_one(repository: Repository) -> None:
+    tree = repository.write(FILES)
+    assert repository.commit(tree, [], "Same", AUTHOR) == repository.commit(repository.write(FILES, base=tree), [], "Same", AUTHOR)
+
+
+def test_a_reference_moves_only_from_where_it_was_seen(repository: Repository) -> None:
+    one = repository.commit(repository.write(FILES), [], "One", AUTHOR)
+    two = repository.commit(repository.write(FILES), [one], "Two", AUTHOR)
+    assert repository.update("refs/heads/main", one, old=None)
+    assert not repository.update("refs/heads/main", two, old=None)
+    assert not repository.update("refs/heads/main", one, old=two)
+    assert repository.update("refs/heads/main", two, old=one)
+    assert repository.head("refs/heads/main") == two
+
+
+def test_a_push_over_somebody_elses_is_refused(repository: Repository, tmp_path: Path) -> None:
+    there = Repository.create(tmp_path / "there.git")
+    remote = Remote.parse(str(there.path))
+    one = repository.commit(repository.write(FILES), [], "One", AUTHOR)
+    other = there.commit(there.write({"a.xml": b"other"}), [], "Other", AUTHOR)
+    there.update("refs/heads/main", other, old=None)
+    with pytest.raises(RepositoryError):
+        repository.push(remote, one, "main", expected=None)
+    assert there.head("refs/heads/main") == other
+
+
+def test_no_hook_of_either_side_runs(repository: Repository, tmp_path: Path) -> None:
+    there = Repository.create(tmp_path / "there.git")
+    marker = tmp_path / "ran"
+    for folder in (repository.path / "hooks", there.path / "hooks"):
+        folder.mkdir()
+        for name in ("pre-receive", "update", "post-receive", "post-update", "pre-push", "reference-transaction", "proc-receive"):
+            hook = folder / name
+            hook.write_text(f"#!/bin/sh\ntouch {marker}\n")
+            hook.chmod(0o755)
+    with (there.path / "config").open("a") as config:
+        config.write(f"[core]\n\talternateRefsCommand = touch {marker}\n\tfsmonitor = touch {marker}\n")
+        config.write(f"[uploadpack]\n\tpackObjectsHook = touch {marker}\n")
+    one = repository.commit(repository.write(FILES), [], "One", AUTHOR)
+    remote = Remote.parse(str(there.path))
+    repository.push(remote, one, "main", expected=None)
+    assert Repository.create(tmp_path / "third.git").fetch(remote, "main") == one
+    assert not marker.exists()
+
+
+def test_links_in_a_tree_are_refused(repository: Repository, hostile: Path) -> None:
+    (hostile / "description.xml").symlink_to("/etc/passwd")
+    repository.fetch(commit_all(hostile), "main")
+    with pytest.raises(RepositoryError, match="description.xml"):
+        repository.read("refs/remotes/origin/main")
+
+
+def test_submodules_are_neither_followed_nor_accepted(repository: Repository, hostile: Path, tmp_path: Path) -> None:
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    run("init", "--initial-branch=main", ".", cwd=inner)
+    run("config", "user.name", "Mallory", cwd=inner)
+    run("config", "user.email", "mallory@example.org", cwd=inner)
+    (inner / "file").write_text("x")
+    run("add", "--all", cwd=inner)
+    run("commit", "--message", "inner", cwd=inner)
+    run("submodule", "add", str(inner), "module", cwd=hostile)
+    repository.fetch(commit_all(hostile), "main")
+    with pytest.raises(RepositoryError, match="module"):
+        repository.read("refs/remotes/origin/main")
+
+
+def test_objects_that_fail_fsck_are_not_fetched(repository: Repository, tmp_path: Path) -> None:
+    evil = Repository.create(tmp_path / "evil.git")
+    tree = evil.write({".git/config": b"[core]\n\tfsmonitor = true\n"})
+    evil.update("refs/heads/main", evil.commit(tree, [], "harm", AUTHOR), old=None)
+    with pytest.raises(RepositoryError, match="hasDotgit"):
+        repository.fetch(Remote.parse(str(evil.path)), "main")
+
+
+def test_a_pack_beyond_the_limit_is_not_fetched(repository: Repository, hostile: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (hostile / "large.png").write_bytes(bytes(range(256)) * 2000 + hostile.as_posix().encode())
+    run("config", "core.compression", "0", cwd=hostile)
+    remote = commit_all(hostile)
+    monkeypatch.setattr(git, "MAX_PACK_BYTES", 64 * 1024)
+    with pytest.raises(RepositoryError):
+        repository.fetch(remote, "main")
+    assert repository.head("refs/remotes/origin/main") is None
+
+
+@pytest.mark.parametrize(("limit", "value"), [("MAX_FILES", 3), ("MAX_FILE_BYTES", 10), ("MAX_TREE_BYTES", 20)])
+def test_a_tree_beyond_a_limit_is_not_read(repository: Repository, monkeypatch: pytest.MonkeyPatch, limit: str, value: int) -> None:
+    tree = repository.write(FILES)
+    monkeypatch.setattr(git, limit, value)
+    with pytest.raises(RepositoryError):
+        repository.read(tree)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "ext::sh -c touch% /tmp/harm",
+        "http://example.org/scheme.git",
+        "git://example.org/scheme.git",
+        "ssh://example.org/scheme.git",
+        "git@example.org:scheme.git",
+        "https://user:secret@example.org/scheme.git",
+        "-uharm",
+        "--upload-pack=harm",
+        "relative/path",
+        "/no/such/directory",
+        "file://host/path",
+        "",
+    ],
+)
+def test_other_addresses_are_refused_and_credentials_are_not_repeated(address: str) -> None:
+    with pytest.raises(RefusedAddressError) as caught:
+        Remote.parse(address, resolver=lambda host, port: ["203.0.113.1"])
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "found",
+    ["127.0.0.1", "10.1.2.3", "192.168.1.1", "169.254.169.254", "::1", "fe80::1", "fd00::1", "::ffff:127.0.0.1", "0.0.0.0", "224.0.0.1"],
+)
+def test_hosts_in_private_ranges_are_refused_unless_allowed(found: str) -> None:
+    assert is_private(found)
+    with pytest.raises(RefusedAddressError, match="private"):
+        Remote.parse("https://internal.example/scheme.git", resolver=lambda host, port: ["8.8.8.8", found])
+    assert Remote.parse("https://internal.example/scheme.git", allow_private=True, resolver=lambda host, port: [found]).options
+
+
+def test_a_public_host_is_pinned_to_the_address_that_was_judged() -> None:
+    remote = Remote.parse("https://example.org/scheme.git", resolver=lambda host, port: ["8.8.8.8", "2001:4860:4860::8888"])
+    assert remote.options == ("http.curloptResolve=example.org:443:8.8.8.8,[2001:4860:4860::8888]",)
+
+
+@pytest.mark.parametrize("name", ["", "-x", "a..b", "a b", "a/", "x.lock", "refs//x", "a/.b"])
+def test_odd_names_of_branches_are_refused(repository: Repository, name: str) -> None:
+    with pytest.raises(RepositoryError):
+        repository.head(name)
