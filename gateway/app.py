@@ -1,11 +1,11 @@
 """The gateway as a Flask application: the requestor API and the app API of `irma server`."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Blueprint, Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
 from idemix.clock import Clock, system_clock
@@ -99,7 +99,27 @@ def create_app(
         changes.on(Topic.ISSUER_KEYS, schemes.reload)
     if background:
         periodic.start()
-    return _flask(gateway)
+    for option in config.options_without_effect:
+        log.warning("config.option_without_effect", option=option)
+    prefix = config.api_prefix.rstrip("/")
+    apps = () if config.client_port else _client_blueprints(prefix)
+    return _flask(gateway, (requestor_api.blueprint(prefix), *apps))
+
+
+def create_client_app(app: Flask) -> Flask:
+    """The second application where `client_port` is given: what apps and frontends use, on a listener of its own.
+
+    Args:
+        app: what `create_app` gave; it then has the requestor API only. Both share sessions, and are closed as one.
+    """
+    gateway: Gateway = app.extensions["gateway"]
+    return _flask(gateway, _client_blueprints(gateway.config.api_prefix.rstrip("/")))
+
+
+def _client_blueprints(prefix: str) -> tuple[Blueprint, ...]:
+    frontend = frontend_api.blueprint(prefix)
+    frontend.before_request(_require_frontend)
+    return client_api.blueprint(prefix), frontend
 
 
 def _scheme_source(config: GatewayConfig, custody_keys: CustodyKeys | None, clock: Clock) -> SchemeSource:
@@ -134,16 +154,13 @@ def _joined(configured: RequestorDirectory, snapshot: Callable[[], RequestorDire
     return directory
 
 
-def _flask(gateway: Gateway) -> Flask:
+def _flask(gateway: Gateway, blueprints: Iterable[Blueprint]) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
     app.extensions["gateway"] = gateway
-    prefix = gateway.config.api_prefix.rstrip("/")
-    frontend = frontend_api.blueprint(prefix)
-    frontend.before_request(_require_frontend)
-    for blueprint in (requestor_api.blueprint(prefix), client_api.blueprint(prefix), frontend):
+    for blueprint in blueprints:
         app.register_blueprint(blueprint)
     app.before_request(_before_view)
     app.after_request(cors.add_headers)
@@ -174,7 +191,7 @@ def _client_token() -> str | None:
     """The client token of a path under `irma/session/`; None for other paths, and for starting a static session."""
     base = current_gateway().config.api_prefix.rstrip("/") + "/" + _CLIENT_PATH
     token, slash, _ = request.path.removeprefix(base).partition("/")
-    if not request.path.startswith(base) or not token or (request.method == "POST" and not slash):
+    if not _is_client_path() or not request.path.startswith(base) or not token or (request.method == "POST" and not slash):
         return None
     return token
 
@@ -184,7 +201,8 @@ def _require_frontend() -> None:
 
 
 def _is_client_path() -> bool:
-    return request.path.startswith(current_gateway().config.api_prefix.rstrip("/") + "/irma/")
+    is_served = "client_api" in current_app.blueprints
+    return is_served and request.path.startswith(current_gateway().config.api_prefix.rstrip("/") + "/irma/")
 
 
 def _http_error(error: HTTPException) -> Response:

@@ -187,11 +187,30 @@ class GatewayConfig:
         """host[:port] of the server URL."""
         return urlsplit(self.server_url).netloc
 
+    @property
+    def options_without_effect(self) -> tuple[str, ...]:
+        """Options that were given and that nothing here obeys yet, so that start-up can tell."""
+        return tuple(name for name in _WITHOUT_EFFECT if getattr(self, name) != _FIELD_DEFAULTS[name])
+
     def with_local_url(self) -> "GatewayConfig":
         """This configuration with the machine's own address as URL, where none was given outside production."""
         if self.url or self.production:
             return self
         return replace(self, url=f"http://{local_address()}:{self.client_port or self.port}")
+
+
+#: Options of irma server that are read and checked, but that nothing obeys yet.
+_WITHOUT_EFFECT: Final = (
+    "schemes_assets_path",
+    "schemes_update",
+    "static_path",
+    "tls_cert",
+    "tls_cert_file",
+    "client_tls_cert",
+    "client_tls_cert_file",
+    "revocation_settings",
+)
+_FIELD_DEFAULTS: Final = {option.name: getattr(GatewayConfig(), option.name) for option in fields(GatewayConfig)}
 
 
 def local_address() -> str:

@@ -1,11 +1,11 @@
 """Sessions in the memory of one process."""
 
+import heapq
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 
 from idemix.clock import Clock
 from idemix.session.session import Session
@@ -21,13 +21,19 @@ class _Entry:
 
 
 class MemoryStore:
-    """A `SessionStore` that forgets everything when the process ends. Sessions are immutable, so they are kept as they are."""
+    """A `SessionStore` that forgets everything when the process ends. Sessions are immutable, so they are kept as they are.
+
+    What is due next stands at the top of two heaps. A change leaves the old moment in its heap; it is passed over when its
+    time comes.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._entries: dict[str, _Entry] = {}
         self._client_tokens: dict[str, str] = {}
+        self._deadlines: list[tuple[datetime, str]] = []
+        self._expiries: list[tuple[datetime, str]] = []
         self._listeners: list[Listener] = []
 
     def add(self, session: Session, *, deadline: datetime, expires_at: datetime) -> None:
@@ -35,7 +41,7 @@ class MemoryStore:
             self._forget_expired()
             if session.client_token in self._entries or session.requestor_token in self._client_tokens:
                 raise StoreError("a token of the session is in use")
-            self._entries[session.client_token] = _Entry(session, deadline, expires_at)
+            self._keep(session, deadline, expires_at)
             self._client_tokens[session.requestor_token] = session.client_token
 
     def get_by_client_token(self, token: str) -> Session:
@@ -57,12 +63,21 @@ class MemoryStore:
                 raise StoreConflictError("the session is gone") from error
             if entry.session.revision != expected_revision:
                 raise StoreConflictError("the session was changed meanwhile")
-            self._entries[session.client_token] = _Entry(session, deadline, expires_at)
+            self._keep(session, deadline, expires_at)
 
     def overdue(self, now: datetime, limit: int) -> list[str]:
         with self._lock:
-            due = (token for token, entry in self._entries.items() if _is_due(entry, now))
-            return list(islice(due, limit))
+            self._forget_expired()
+            due: dict[str, datetime] = {}
+            while self._deadlines and self._deadlines[0][0] <= now and len(due) < limit:
+                deadline, token = heapq.heappop(self._deadlines)
+                entry = self._entries.get(token)
+                if entry is not None and entry.deadline == deadline:
+                    due[token] = deadline
+            # They are due until the change that ends them is stored.
+            for token, deadline in due.items():
+                heapq.heappush(self._deadlines, (deadline, token))
+            return list(due)
 
     def publish(self, change: StatusChange) -> None:
         for listener in tuple(self._listeners):
@@ -96,11 +111,16 @@ class MemoryStore:
         del self._entries[token]
         del self._client_tokens[entry.session.requestor_token]
 
+    def _keep(self, session: Session, deadline: datetime | None, expires_at: datetime) -> None:
+        self._entries[session.client_token] = _Entry(session, deadline, expires_at)
+        if deadline is not None:
+            heapq.heappush(self._deadlines, (deadline, session.client_token))
+        heapq.heappush(self._expiries, (expires_at, session.client_token))
+
     def _forget_expired(self) -> None:
         now = self._clock()
-        for token, entry in [(token, entry) for token, entry in self._entries.items() if entry.expires_at <= now]:
-            self._forget(token, entry)
-
-
-def _is_due(entry: _Entry, now: datetime) -> bool:
-    return entry.deadline is not None and entry.deadline <= now < entry.expires_at
+        while self._expiries and self._expiries[0][0] <= now:
+            _, token = heapq.heappop(self._expiries)
+            entry = self._entries.get(token)
+            if entry is not None and entry.expires_at <= now:
+                self._forget(token, entry)

@@ -98,3 +98,9 @@ def test_what_is_no_base64(text: str) -> None:
 def test_what_is_no_public_key(pem: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the library's words
         read_public_key(pem)
+
+
+def test_options_without_effect_are_told() -> None:
+    assert GatewayConfig().options_without_effect == ()
+    config = GatewayConfig.from_options({"schemes_update": 5, "static_path": "/srv"})
+    assert config.options_without_effect == ("schemes_update", "static_path")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gateway.app import create_client_app
 from tests.support.app_simulator import VERSIONS
 from tests.support.gateways import DISCLOSURE, ISSUANCE, TestGateway
 from tests.support.requestor_server import RequestorServer
@@ -140,3 +141,14 @@ def test_a_static_session_that_cannot_start(make_gateway: Callable[..., TestGate
     content = {"callbackUrl": "https://x.example", "request": {**DISCLOSURE, "disclose": [[["a.b.c.d"]]]}}
     gateway = make_gateway(static_sessions={"poster": content}, allow_unsigned_callbacks=True)
     assert error_of(gateway.client.post("/irma/session/poster"))[:2] == (400, "MALFORMED_INPUT")
+
+
+def test_a_port_of_its_own_for_apps(make_gateway: Callable[..., TestGateway]) -> None:
+    gateway = make_gateway(client_port=8090)
+    apps = create_client_app(gateway.app).test_client()
+    package = gateway.start(DISCLOSURE)
+    path = gateway.phone().path(package["sessionPtr"])
+    assert apps.get(f"{path}/status").get_json() == "INITIALIZED"
+    assert (gateway.client.get(f"{path}/status").status_code, gateway.client.get(path).data) == (404, b"404 page not found\n")
+    assert apps.get(f"/session/{package['token']}/status").status_code == 404
+    assert apps.post("/session", json=DISCLOSURE).status_code == 404
