@@ -75,4 +75,7 @@ def _origin(address: str) -> str:
         port = "" if parts.port is None else f":{parts.port}"
     except ValueError:
         return MARKER
-    return f"{parts.scheme}://{parts.hostname}{port}/{MARKER}" if parts.scheme and parts.hostname else MARKER
+    if not parts.scheme or not parts.hostname:
+        return MARKER
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}{port}/{MARKER}"

@@ -350,9 +350,10 @@ def _write_batch(
     latest: Mapping[str, _Noted],
     events: list[tuple[str, datetime, str, dict[str, Any]]],
 ) -> None:
-    # Another process may have written a later event of the same session first; then its row stands.
+    # In the order of their coming, which the ids then tell. Another process may have written a later event of the same session
+    # first; then its row stands.
     insert = sqlite_insert if is_sqlite else postgresql_insert
-    session.execute(insert(SessionRecord).on_conflict_do_nothing(), [records[key] for key in sorted(records)])
+    session.execute(insert(SessionRecord).on_conflict_do_nothing(), list(records.values()))
     rows = {
         row.token_hash: row
         for row in session.scalars(
