@@ -38,7 +38,7 @@ def test_disclosure() -> None:
         "disclose": [[["a.b.c.d", {"type": "a.b.c.e", "value": MARKER}], ["a.b.c.f"]], [[{"type": "a.b.c.g", "notNull": True}]]],
         "skipExpiryCheck": ["a.b.c", MARKER],
         "clientReturnUrl": f"https://example.org:8443/{MARKER}",
-        "callbackUrl": f"http://::1:80/{MARKER}",
+        "callbackUrl": f"http://[::1]:80/{MARKER}",
         "nextSession": f"https://next.example.org/{MARKER}",
         "host": "irma.example.org",
     }
@@ -51,22 +51,16 @@ def test_signature() -> None:
 
 def test_issuance() -> None:
     credential = {"credential": "a.b.c", "attributes": {"name": CANARY, "age": CANARY}, "validity": 1900000000, "revocationKey": CANARY}
-    assert (
-        redact({"@context": context("issuance"), "credentials": [credential]})
-        == {
-            "type": "issuing",
-            "credentials": [
-                {
-                    "credential": "a.b.c",
-                    "attributes": {"age": MARKER, "name": MARKER},
-                    "validity": 1900000000,
-                    "keyCounter": 0,
-                    "revocationKey": MARKER,
-                }
-            ],
-        }
-        or redact({"@context": context("issuance"), "credentials": [credential]})["credentials"][0].get("keyCounter") is None
-    )
+    redacted = redact({"@context": context("issuance"), "credentials": [credential]})
+    assert redacted["type"] == "issuing"
+    (kept,) = redacted["credentials"]
+    assert kept.pop("keyCounter", 0) == 0
+    assert kept == {
+        "credential": "a.b.c",
+        "attributes": {"age": MARKER, "name": MARKER},
+        "validity": 1900000000,
+        "revocationKey": MARKER,
+    }
 
 
 @pytest.mark.parametrize(
