@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from click.testing import CliRunner
 
 from irmahub.bench.engine import run, table
@@ -21,6 +22,7 @@ def test_every_figure_is_there_for_every_size() -> None:
     assert all(row.name in table(rows) for row in rows)
 
 
+@pytest.mark.feature("J5.2")
 def test_command_gives_objects() -> None:
     arguments = ["bench", "engine", "--bits", "1024", "--attributes", "2", "--repetitions", "3", "--key-pairs", "0", "--json"]
     result = CliRunner().invoke(command_line, arguments)
