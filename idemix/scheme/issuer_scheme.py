@@ -296,7 +296,7 @@ class IssuerSchemeCheck:
                 message = f"Latest public key of issuer {identifier} expires soon (at {moment})"
                 self._check.warn(path, "key-expiry", message, field="<ExpiryDate>")
         for credential_type in self.types.values():
-            if credential_type.issuer != identifier:
+            if credential_type.issuer_id != issuer.issuer_id:
                 continue
             needed = len(credential_type.attributes) + 2
             if needed > len(latest.R):

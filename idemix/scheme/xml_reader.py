@@ -41,18 +41,16 @@ class Element:
         attributes: local name → value.
         children: the child elements in order.
         text: the character data directly inside, joined.
-        line: where it begins, from 1.
     """
 
-    __slots__ = ("attributes", "children", "line", "name", "path", "text")
+    __slots__ = ("attributes", "children", "name", "path", "text")
 
-    def __init__(self, path: str, name: str, attributes: dict[str, str], line: int) -> None:
+    def __init__(self, path: str, name: str, attributes: dict[str, str]) -> None:
         self.path = path
         self.name = name
         self.attributes = attributes
         self.children: list[Element] = []
         self.text = ""
-        self.line = line
 
     def all(self, *names: str) -> Iterator["Element"]:
         """The elements below by a chain of names, over all repetitions of each."""
@@ -213,12 +211,8 @@ class _Reader:
             raise self._refuse(f"elements are nested at most {MAX_DEPTH} deep", "scheme-limits")
         if self._count > MAX_ELEMENTS:
             raise self._refuse(f"a document has at most {MAX_ELEMENTS} elements", "scheme-limits")
-        element = Element(
-            self._path,
-            name.rpartition("\x01")[2],
-            {key.rpartition("\x01")[2]: value for key, value in attributes.items()},
-            self._parser.CurrentLineNumber,
-        )
+        local = {key.rpartition("\x01")[2]: value for key, value in attributes.items()}
+        element = Element(self._path, name.rpartition("\x01")[2], local)
         if self._open:
             self._open[-1].children.append(element)
         else:
