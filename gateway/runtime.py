@@ -154,4 +154,4 @@ def stream_events(load: Callable[[], Session], render: Callable[[StatusChange], 
     except BaseException:
         stream.close()
         raise
-    return Response(stream, headers=STREAM_HEADERS, mimetype="text/event-stream", direct_passthrough=True)
+    return Response(stream, headers=STREAM_HEADERS, content_type="text/event-stream", direct_passthrough=True)

@@ -164,6 +164,8 @@ def test_a_change_of_a_requestor_takes_effect_without_a_restart(managed: tuple[T
     assert set(answers) == {200, 403}
 
 
+@pytest.mark.feature("D3.1")
+@pytest.mark.feature("D3.2")
 def test_two_keys_at_once_and_their_last_use(managed: tuple[TestGateway, Any, str]) -> None:
     gateway, services, old = managed
     created = services.requestors.add_key(ADMIN, "webshop", NewKey(AuthMethod.TOKEN))

@@ -10,6 +10,7 @@ import pytest
 from gateway.stores.base import SessionStore, StoreConflictError
 from gateway.stores.memory import MemoryStore
 from gateway.stores.redis import RedisStore
+from idemix.request import parse_session_request
 from tests.support.clock import SettableClock
 from tests.support.gateways import CARD, CARD_VALUES, DISCLOSURE, ISSUANCE, SIGNATURE, TestGateway, irma_demo, signing_key_pem
 from tests.support.redis import RedisServer
@@ -29,6 +30,7 @@ def any_gateway(request: pytest.FixtureRequest, make_gateway: Callable[..., Test
     return make_gateway({"store": store}, jwt_privkey=signing_key_pem())
 
 
+@pytest.mark.feature("I6.1")
 def test_issue_disclose_and_sign(any_gateway: TestGateway) -> None:
     phone = any_gateway.phone()
     issuing = any_gateway.start(ISSUANCE)
@@ -57,6 +59,7 @@ def test_combined_issuance(any_gateway: TestGateway) -> None:
     assert any_gateway.result(combined)["disclosed"][0][0]["rawvalue"] == CARD_VALUES["studentID"]
 
 
+@pytest.mark.feature("I6.1")
 def test_a_repeated_answer_gets_the_first_reply(any_gateway: TestGateway) -> None:
     phone = any_gateway.phone()
     package = any_gateway.start(ISSUANCE)
@@ -132,6 +135,7 @@ def test_a_session_is_forgotten_after_the_life_time_of_its_result(make_gateway: 
     assert (response.status_code, response.get_json()["error"]) == (400, "SESSION_UNKNOWN")
 
 
+@pytest.mark.feature("I6.1")
 def test_chain(any_gateway: TestGateway, requestor_server: RequestorServer) -> None:
     phone = any_gateway.phone()
     requestor_server.answer = json.dumps(DISCLOSURE).encode()
@@ -177,6 +181,7 @@ def test_a_chain_ends_with_no_content(gateway: TestGateway, requestor_server: Re
     assert gateway.get(package, "status").get_json() == "DONE"
 
 
+@pytest.mark.feature("I6.1")
 def test_pairing(any_gateway: TestGateway) -> None:
     phone = any_gateway.phone()
     package = any_gateway.start(ISSUANCE)
@@ -197,8 +202,6 @@ def test_pairing(any_gateway: TestGateway) -> None:
 
 
 def _parsed(request: Any) -> Any:
-    from idemix.request import parse_session_request
-
     return parse_session_request(request).request
 
 

@@ -47,13 +47,15 @@ def test_paths_with_session(gateway: TestGateway, method: str, path: str, status
     assert (response.status_code, response.get_json()) == (status, {"status": status, "error": "INVALID_REQUEST"})
 
 
-def test_versions(gateway: TestGateway) -> None:
+@pytest.mark.feature("I6.4")
+@pytest.mark.parametrize("version", ["2.4", "2.5", "2.6", "2.7"])
+def test_older_versions_are_refused(gateway: TestGateway, version: str) -> None:
     phone = gateway.phone()
     package = gateway.start(DISCLOSURE)
     path = phone.path(package["sessionPtr"])
     assert error_of(gateway.client.get(path))[:2] == (400, "MALFORMED_INPUT")
     assert gateway.get(package, "status").get_json() == "INITIALIZED"
-    old = {**VERSIONS, "X-IRMA-MaxProtocolVersion": "2.7", "Authorization": phone.authorization}
+    old = {**VERSIONS, "X-IRMA-MaxProtocolVersion": version, "Authorization": phone.authorization}
     assert error_of(gateway.client.get(path, headers=old))[:2] == (400, "PROTOCOL_VERSION")
     assert gateway.result(package)["error"]["error"] == "PROTOCOL_VERSION"
     assert gateway.result(package)["status"] == "CANCELLED"
@@ -66,6 +68,7 @@ def test_an_app_must_bind_itself(gateway: TestGateway) -> None:
     assert response.get_json()["description"] == "You are not authorized to access the session"
 
 
+@pytest.mark.feature("I6.1")
 def test_first_answer(gateway: TestGateway) -> None:
     answer = gateway.phone().connect(gateway.start(ISSUANCE)["sessionPtr"]).get_json()
     assert answer["@context"] == "https://irma.app/ld/request/client/v1"
@@ -74,6 +77,7 @@ def test_first_answer(gateway: TestGateway) -> None:
     assert (answer["request"]["context"], answer["request"]["devMode"]) == ("AQ==", True)
 
 
+@pytest.mark.feature("I6.1")
 def test_states(gateway: TestGateway) -> None:
     phone = gateway.phone()
     package = gateway.start(DISCLOSURE)

@@ -1,6 +1,7 @@
 """What every session store keeps to, and what happens while Redis is away."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -54,8 +55,6 @@ def add(store: SessionStore, number: int = 1) -> Session:
 
 
 def changed(before: Session, **changes: object) -> Session:
-    from dataclasses import replace
-
     return replace(before, revision=before.revision + 1, **changes)  # type: ignore[arg-type]
 
 
