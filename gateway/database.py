@@ -124,6 +124,12 @@ def sqlite_url(path: Path) -> str:
     return f"sqlite:///{path.absolute()}"
 
 
+def sqlite_file(url: str) -> Path | None:
+    """The file of a SQLite database; None for another kind."""
+    parsed = make_url(normalised_url(url))
+    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+
+
 def upgrade(url: str, revision: str = "head") -> None:
     """Bring the tables to a migration, by default the newest. Safe to run again, and by several processes at once."""
     from alembic import command
@@ -137,9 +143,13 @@ def upgrade(url: str, revision: str = "head") -> None:
 
 
 def current_revision(url: str) -> str | None:
-    """The migration that the tables are at; None for an empty database."""
+    """The migration that the tables are at; None for an empty database, and for a SQLite file that is not there."""
     from alembic.migration import MigrationContext
 
+    file = sqlite_file(url)
+    if file is not None and not file.exists():
+        # Looking would make it.
+        return None
     engine = _engine(normalised_url(url), pool_size=1)
     try:
         with engine.connect() as connection:

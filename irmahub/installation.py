@@ -11,8 +11,11 @@ from typing import Any, TypeVar
 
 import click
 
+from console.publishing.web_root import WebRoot
+from console.schemes.served import ServedConfiguration
 from gateway.actor import Actor, command_actor
 from gateway.services import SharedServices, build_shared_services
+from idemix.clock import system_clock
 from irmahub.settings import Settings
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -35,7 +38,7 @@ def json_option(function: Function) -> Function:
 
 def reason_option(*, required: bool) -> Callable[[Function], Function]:
     """The option `--reason`: for the audit."""
-    return click.option("--reason", required=required, default=None, help="Why, for the audit.")
+    return click.option("--reason", required=required, help="Why, for the audit.")
 
 
 def settings_of(data_directory: Path | None) -> Settings:
@@ -47,7 +50,13 @@ def settings_of(data_directory: Path | None) -> Settings:
 def opened(data_directory: Path | None) -> Iterator[SharedServices]:
     """Open an installation for the time of a command."""
     settings = settings_of(data_directory)
-    services = build_shared_services(settings.database_url, settings.kek_file, redis_url=settings.redis_url)
+    web_root = WebRoot(settings.schemes_directory, settings.data_directory / "versions")
+    services = build_shared_services(
+        settings.database_url,
+        settings.kek_file,
+        redis_url=settings.redis_url,
+        configuration=ServedConfiguration(web_root, system_clock),
+    )
     try:
         yield services
     finally:

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import click
-from sqlalchemy import make_url
 
-from gateway.database import current_revision, newest_revision, prepare_file, upgrade
+from gateway.database import current_revision, newest_revision, prepare_file, sqlite_file, upgrade
 from irmahub.installation import data_option, settings_of
 
 
@@ -19,9 +18,9 @@ def command() -> None:
 def upgrade_command(data_directory: Path | None) -> None:
     """Run the migrations that the database has not seen yet; run again it does nothing."""
     url = settings_of(data_directory).database_url
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite" and parsed.database:
-        prepare_file(Path(parsed.database))
+    file = sqlite_file(url)
+    if file is not None:
+        prepare_file(file)
     before = current_revision(url)
     upgrade(url)
     after = current_revision(url)
@@ -33,10 +32,7 @@ def upgrade_command(data_directory: Path | None) -> None:
 def status(data_directory: Path | None) -> None:
     """Tell whether migrations are missing; exit status 1 where they are."""
     url = settings_of(data_directory).database_url
-    parsed = make_url(url)
-    # Looking at a SQLite file that is not there would make it.
-    is_absent = parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").exists()
-    current, newest = None if is_absent else current_revision(url), newest_revision()
+    current, newest = current_revision(url), newest_revision()
     click.echo(f"The database is at migration {current or 'none'}; the newest is {newest}.")
     if current != newest:
         raise SystemExit(1)
