@@ -49,7 +49,8 @@ class WatchedPage:
         self.problems: list[str] = []
         # Playwright's own evaluation is not bound by the page's policy, so the listener does not weaken what it watches.
         context.add_init_script(
-            "document.addEventListener('securitypolicyviolation', e => console.error('policy: ' + e.violatedDirective + ' ' + e.blockedURI))"
+            "document.addEventListener('securitypolicyviolation',"
+            " event => console.error('policy: ' + event.violatedDirective + ' ' + event.blockedURI))"
         )
         self.page: Page = context.new_page()
         self.page.set_default_timeout(PATIENCE_MS)

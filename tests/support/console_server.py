@@ -9,7 +9,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from werkzeug.serving import make_server
+from cryptography.hazmat.primitives import serialization
+from flask import Flask
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from console.accounts.models import NewUser
 from console.app import create_app
@@ -17,6 +19,9 @@ from console.services import Services, build_services
 from console.settings import ConsoleSettings
 from console.worker import run_worker
 from gateway.actor import Grant, Role, system_actor
+from gateway.app import create_app as create_gateway
+from gateway.changes import Changes
+from gateway.config import GatewayConfig
 from gateway.database import upgrade
 
 #: The first administrator of a test.
@@ -30,6 +35,11 @@ class RunningConsole:
     url: str
     services: Services
     data: Path
+
+
+class _QuietPages(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: Any) -> None:
+        """Say nothing: the output belongs to pytest."""
 
 
 class _QuietHandler(SimpleHTTPRequestHandler):
@@ -80,7 +90,7 @@ def running_console(data: Path, **settings: Any) -> Iterator[RunningConsole]:
         stop = threading.Event()
         worker = threading.Thread(target=run_worker, args=(services,), kwargs={"stop": stop}, name="worker")
         worker.start()
-        server = make_server("127.0.0.1", 0, create_app(services), threaded=True)
+        server = make_server("127.0.0.1", 0, create_app(services), threaded=True, request_handler=_QuietPages)
         pages = threading.Thread(target=server.serve_forever, name="pages")
         pages.start()
         try:
@@ -92,3 +102,35 @@ def running_console(data: Path, **settings: Any) -> Iterator[RunningConsole]:
             stop.set()
             worker.join()
             services.close()
+
+
+@contextmanager
+def running_gateway(services: Services) -> Iterator[str]:
+    """Run a gateway over the same services until the block ends; give its address."""
+    changes = Changes(services.database)
+    services.requestors.watch(changes)
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    signing_key = services.custody.jwt_key().private_bytes(encoding, form, serialization.NoEncryption()).decode("ascii")
+    server = make_server("127.0.0.1", 0, Flask("gateway"), threaded=True, request_handler=_QuietPages)
+    url = f"http://127.0.0.1:{server.server_port}/"
+    options = {"schemes_path": str(services.settings.schemes_directory), "url": url, "no_auth": False, "jwt_privkey": signing_key}
+    server.app = create_gateway(
+        GatewayConfig.from_options(options, command_defaults=False),
+        requestors=services.requestors,
+        custody_keys=services.custody.issuer_keys,
+        changes=changes,
+        archive=services.archive,
+    )
+    services.archive.start()
+    changes.start()
+    thread = threading.Thread(target=server.serve_forever, name="gateway")
+    thread.start()
+    try:
+        yield url
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+        changes.stop()
+        server.app.extensions["gateway"].close()
+        services.archive.stop()
