@@ -12,7 +12,7 @@ import traceback
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +95,14 @@ class Report:
             "skipped": self.skipped,
             "departed": dict(sorted(self.departed.items())),
             "files": [
-                {**asdict(file), "failures": [{"case": name, "reason": reason} for name, reason in file.failures]} for file in self.files
+                {
+                    "path": file.path,
+                    "passed": file.passed,
+                    "departed": dict(sorted(file.departed.items())),
+                    "skipped": dict(sorted(file.skipped.items())),
+                    "failures": [{"case": name, "reason": reason} for name, reason in file.failures],
+                }
+                for file in self.files
             ],
         }
 
