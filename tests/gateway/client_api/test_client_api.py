@@ -40,6 +40,7 @@ def test_paths_without_session(gateway: TestGateway, method: str, path: str, exp
 @pytest.mark.parametrize(
     ("method", "path", "status"), [("GET", "nope", 404), ("GET", "proofs", 405), ("PUT", "", 405), ("GET", "frontend/options", 405)]
 )
+@pytest.mark.feature("I6.1")
 def test_paths_with_session(gateway: TestGateway, method: str, path: str, status: int) -> None:
     phone = gateway.phone()
     base = phone.path(gateway.start(DISCLOSURE)["sessionPtr"])
@@ -49,6 +50,7 @@ def test_paths_with_session(gateway: TestGateway, method: str, path: str, status
 
 @pytest.mark.feature("I6.4")
 @pytest.mark.parametrize("version", ["2.4", "2.5", "2.6", "2.7"])
+@pytest.mark.feature("I6.4")
 def test_older_versions_are_refused(gateway: TestGateway, version: str) -> None:
     phone = gateway.phone()
     package = gateway.start(DISCLOSURE)

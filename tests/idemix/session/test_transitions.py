@@ -22,6 +22,7 @@ ALLOWED = {
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
 @pytest.mark.parametrize("status", Status, ids=lambda status: status.value)
+@pytest.mark.feature("I6.2")
 def test_every_status_meets_every_event(status: Status, event: Event) -> None:
     following = ALLOWED.get((status, type(event)))
     if following is None:
