@@ -11,7 +11,7 @@ from ..arith.modular import inverse, powmod
 from ..arith.primes import random_prime_in_range
 from ..arith.randomness import SYSTEM_RANDOM, RandomSource
 from ..challenge import hash_integer
-from ..errors import InvalidProofError, InvalidSignatureError, MalformedProofError
+from ..errors import InvalidSignatureError, MalformedProofError
 from ..integers import decode_integer, encode_integer
 from ..json_text import check_object
 from ..keys.private import PrivateKey
@@ -131,7 +131,7 @@ def sign_commitment(
     """Sign attributes together with what a holder committed to.
 
     v random of l_v bits with the top one set, e a random prime of its range,
-    Q = Z · (S^v · U · ∏ R_i^{m_i})^{-1} and A = Q^(1/e mod p'q') (mod N).
+    Q = Z · (S^v · U · ∏ R_i^{m_i})^{-1} and A = Q^(1/e) (mod N).
 
     Args:
         private_key, public_key: one key pair.
@@ -144,7 +144,7 @@ def sign_commitment(
         The signature and Q, which the proof of its correctness needs.
 
     Raises:
-        InvalidProofError: U does not lie in the group of squares, so that no root exists.
+        InvalidSignatureError: the computation went wrong.
         MalformedProofError: there are more attributes than bases, or U has no inverse.
 
     Source: Camenisch and Lysyanskaya, SCN 2002, section 4.1; gabi `clsignature.go` (signMessageBlockAndCommitment).
@@ -161,11 +161,11 @@ def sign_commitment(
         Q = Q * inverse(U, public_key.N) % public_key.N
     except ZeroDivisionError as cause:
         raise MalformedProofError("U", "has no inverse modulo n") from cause
-    A = private_key.power(Q, inverse(e, private_key.order))
+    A = private_key.root(Q, e)
     # A root that went wrong in one half of the Chinese remainder would give the factors away (Boneh, DeMillo and Lipton,
-    # EUROCRYPT 1997), and one that does not exist is the holder's doing.
+    # EUROCRYPT 1997).
     if private_key.power(A, e) != Q:
-        raise InvalidProofError("U does not lie in the group of squares")
+        raise InvalidSignatureError("the signature was computed wrongly")
     return CLSignature(A, e, v), Q
 
 

@@ -45,7 +45,7 @@ def sign_credential(
 
     Raises:
         MalformedAttributeError: a random blind attribute is given, or another is not.
-        InvalidProofError: U is no element of the group.
+        InvalidProofError: U is not between 1 and N, or has no inverse.
         MalformedProofError: there are more attributes than bases.
 
     Source: gabi `issuer.go` (IssueSignature, signCommitmentAndAttributes).

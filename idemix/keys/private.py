@@ -63,6 +63,14 @@ class PrivateKey:
         power_q = powmod_secret(base % self.q, exponent % (self.q - 1), self.q)
         return power_q + self.q * ((power_p - power_q) * self._q_inverse % self.p)
 
+    def root(self, value: mpz, e: mpz) -> mpz:
+        """Return the e-th root of a unit modulo N, e an odd prime that does not divide the order.
+
+        The exponent is 1/e modulo 2p'q', by which every unit has its one root; modulo p'q' it would be right for squares only,
+        and whether it is right for another unit would tell something about p'q'.
+        """
+        return self.power(value, inverse(e, 2 * self.order))
+
     def check_primes(self) -> None:
         """Check that p and q are safe primes.
 

@@ -104,7 +104,7 @@ def test_the_issuer_needs_what_it_signs(attributes: list[mpz | None], blind: set
         sign_credential(PAIR.private, KEY, mpz(4), attributes, nonce2=NONCE2, context=CONTEXT, blind_indices=blind)
 
 
-@pytest.mark.parametrize("U", [mpz(0), mpz(1), KEY.N, KEY.N + 4, PAIR.private.p, KEY.N - 1])
+@pytest.mark.parametrize("U", [mpz(0), mpz(1), KEY.N, KEY.N + 4, PAIR.private.p])
 def test_the_issuer_signs_no_commitment_outside_the_group(U: mpz) -> None:
     with pytest.raises(InvalidProofError):
         sign_credential(PAIR.private, KEY, U, [mpz(1)], nonce2=NONCE2, context=CONTEXT)
