@@ -1,11 +1,13 @@
 """The applications of one server process, wired from the settings: console, published schemes and gateway."""
 
 from typing import Final
+from wsgiref.types import WSGIApplication
 
 import redis
 from cryptography.hazmat.primitives import serialization
 from flask import Flask
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from console.app import create_app as create_console
 from console.publishing.public import create_blueprint
@@ -63,7 +65,12 @@ def make_sites() -> Sites:
         services.archive.stop()
         services.close()
 
-    return Sites((console, gateway), close)
+    return Sites([behind_proxies(application, settings.proxies) for application in (console, gateway)], close)
+
+
+def behind_proxies(application: WSGIApplication, proxies: int) -> WSGIApplication:
+    """An application that takes a number of proxies' word on the client's address, and on the scheme and host it asked for."""
+    return application if proxies == 0 else ProxyFix(application, x_for=proxies, x_proto=proxies, x_host=proxies)
 
 
 def _console(services: Services) -> Flask:

@@ -14,6 +14,9 @@ from idemix.errors import IdemixError
 
 T = TypeVar("T")
 
+#: Of processes or proxies; more is a slip.
+_MOST = 256
+
 
 class SettingsError(IdemixError):
     """Settings that cannot be used. `errors` maps the variable's name to what it should be."""
@@ -70,6 +73,7 @@ class Settings:
         gateway_address: where the gateway listens.
         gateway_url: the address of the gateway as apps and backends reach it.
         workers: processes that serve requests; more than one needs Redis.
+        proxies: how many reverse proxies stand before the server; their word on the client's address is taken.
         log_level: `debug`, `info`, `warning` or `error`.
         production: stricter defaults: no open requestor API, and only https addresses outside.
     """
@@ -83,6 +87,7 @@ class Settings:
     gateway_address: Address
     gateway_url: str
     workers: int
+    proxies: int
     log_level: str
     production: bool
 
@@ -115,7 +120,8 @@ class Settings:
             console_url=reader.read("CONSOLE_URL", _http_url, console_address.url).rstrip("/") + "/",
             gateway_address=gateway_address,
             gateway_url=reader.read("GATEWAY_URL", _http_url, gateway_address.url).rstrip("/") + "/",
-            workers=reader.read("WORKERS", _positive, 1),
+            workers=reader.read("WORKERS", _number_from(1), 1),
+            proxies=reader.read("PROXIES", _number_from(0), 0),
             log_level=reader.read("LOG_LEVEL", _log_level, "info"),
             production=reader.read("PRODUCTION", _flag, False),
         )
@@ -178,11 +184,14 @@ def _http_url(text: str) -> str:
     return text
 
 
-def _positive(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdigit() else 0
-    if not 1 <= number <= 256:
-        raise ValueError("must be a number from 1 to 256")
-    return number
+def _number_from(least: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        number = int(text) if text.isascii() and text.isdigit() else -1
+        if not least <= number <= _MOST:
+            raise ValueError(f"must be a number from {least} to {_MOST}")
+        return number
+
+    return read
 
 
 def _log_level(text: str) -> str:

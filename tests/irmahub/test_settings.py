@@ -29,6 +29,7 @@ def test_wrong_settings_are_reported_together() -> None:
                 "IRMAHUB_CONSOLE_ADDRESS": "host:99999",
                 "IRMAHUB_GATEWAY_URL": "ftp://x",
                 "IRMAHUB_WORKERS": "0",
+                "IRMAHUB_PROXIES": "-1",
                 "IRMAHUB_LOG_LEVEL": "loud",
                 "IRMAHUB_PRODUCTION": "perhaps",
             }
@@ -40,6 +41,7 @@ def test_wrong_settings_are_reported_together() -> None:
         "IRMAHUB_CONSOLE_ADDRESS",
         "IRMAHUB_GATEWAY_URL",
         "IRMAHUB_WORKERS",
+        "IRMAHUB_PROXIES",
         "IRMAHUB_LOG_LEVEL",
         "IRMAHUB_PRODUCTION",
     }
