@@ -53,6 +53,9 @@ class DemoError(IdemixError):
 class Demo:
     """One run in one data directory.
 
+    Attributes:
+        settings: those of the installation.
+
     Args:
         folder: a fresh data directory.
         output: where the steps are told.
@@ -68,7 +71,7 @@ class Demo:
             "IRMAHUB_CONSOLE_ADDRESS": str(self._console_address),
             "IRMAHUB_GATEWAY_ADDRESS": str(self._gateway_address),
         }
-        self._settings = Settings.from_environment(self._environment)
+        self.settings = Settings.from_environment(self._environment)
         self._processes = Processes(self._environment, folder / "logs")
         stack.callback(self._processes.stop)
         self._stack = stack
@@ -82,8 +85,8 @@ class Demo:
         """
         with self._step("Make the database"):
             prepare_file(self._folder / "irmahub.db")
-            upgrade(self._settings.database_url)
-        services = services_of(self._settings)
+            upgrade(self.settings.database_url)
+        services = services_of(self.settings)
         self._stack.callback(services.close)
         with self._step("Make the administrator"):
             actor = self._make_administrator(services)
@@ -120,8 +123,8 @@ class Demo:
     def stay(self) -> None:
         """Tell the addresses, and wait until somebody ends it."""
         self._output.print()
-        self._output.print(f"Console  {self._settings.console_url}", highlight=False)
-        self._output.print(f"Gateway  {self._settings.gateway_url}", highlight=False)
+        self._output.print(f"Console  {self.settings.console_url}", highlight=False)
+        self._output.print(f"Gateway  {self.settings.gateway_url}", highlight=False)
         self._output.print(f"Scheme   {self._public_url}", highlight=False)
         self._output.print(f"Folder   {self._folder}", highlight=False)
         self._output.print("\nCtrl-C ends console, gateway and worker.")
@@ -140,12 +143,12 @@ class Demo:
     def _start(self) -> None:
         self._processes.start("serve")
         self._processes.start("worker")
-        self._processes.wait_until("serve", lambda: answers(self._settings.gateway_url + "health"))
-        self._processes.wait_until("serve", lambda: answers(self._settings.console_url + "sign-in"))
+        self._processes.wait_until("serve", lambda: answers(self.settings.gateway_url + "health"))
+        self._processes.wait_until("serve", lambda: answers(self.settings.console_url + "sign-in"))
 
     @property
     def _public_url(self) -> str:
-        return f"{self._settings.console_url.rstrip('/')}{PUBLISHED}/schemes/{content.SCHEME}/"
+        return f"{self.settings.console_url.rstrip('/')}{PUBLISHED}/schemes/{content.SCHEME}/"
 
     def _author(self, services: Services, actor: Actor) -> None:
         remote = self._folder / "remotes" / f"{content.SCHEME}.git"
@@ -194,16 +197,19 @@ class Demo:
         services.requestors.set_permissions(actor, REQUESTOR, Permissions(disclose=everything, sign=everything, issue=everything))
         services.requestors.activate(actor, REQUESTOR)
         _let_changes_arrive()
-        return self._stack.enter_context(RequestorClient(self._settings.gateway_url, REQUESTOR, private_key))
+        return self._stack.enter_context(RequestorClient(self.settings.gateway_url, REQUESTOR, private_key))
 
-    def _make_wallet(self) -> WalletClient:
-        """The wallet with the scheme as it is served now."""
+    def published_configuration(self) -> Configuration:
+        """The scheme as it is served now, fetched and verified as a client does."""
         with PublicAddress(self._public_url, trusted=True).open() as fetcher:
             tree = fetch_scheme(fetcher, content.SCHEME, fetcher.get("pk.pem"))
         configuration, problems = Configuration.load([tree], now=int(system_clock().timestamp()))
         if problems:
             raise DemoError(f"the wallet refuses the published scheme: {problems[0]}")
-        return self._stack.enter_context(WalletClient(WalletFile(self._folder / "wallet.json"), configuration))
+        return configuration
+
+    def _make_wallet(self) -> WalletClient:
+        return self._stack.enter_context(WalletClient(WalletFile(self._folder / "wallet.json"), self.published_configuration()))
 
     def _issue_personal_data(self, requestor: RequestorClient, wallet: WalletClient) -> None:
         credentials = [
