@@ -129,7 +129,10 @@ class StaleBaseError(PublicationRejectedError):
         self.published = published
 
     def diagnostics(self) -> str:
-        return "Rebase the draft onto the published version, check it again, and publish then."
+        return (
+            "Rebase the draft onto the published version, check it again, and publish then. "
+            "If somebody pushed to the remote, pull the scheme first."
+        )
 
 
 class NothingToPublishError(PublicationRejectedError):

@@ -23,11 +23,16 @@ def run_worker(services: Services, *, stop: threading.Event | None = None) -> No
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
     else:
-        threading.Thread(target=lambda: (stop.wait(), worker.stop()), name="worker-stop", daemon=True).start()
+        threading.Thread(target=_stop_after, args=(stop, worker), name="worker-stop", daemon=True).start()
     try:
         worker.run()
     finally:
         changes.stop()
+
+
+def _stop_after(event: threading.Event, worker: Worker) -> None:
+    event.wait()
+    worker.stop()
 
 
 def run_until_idle(services: Services) -> int:

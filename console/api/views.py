@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, abort, jsonify, request
+from flask import Blueprint, Response, jsonify, request
 
 from console.accounts.models import NewApiToken, NewUser
 from console.api.authentication import caller
@@ -18,7 +18,7 @@ from console.json_values import from_json, to_json
 from console.requestors.service import explain, read_request
 from console.schemes.models import NewCredentialType, NewIssuer, NewScheme, SchemeImport
 from gateway.actor import Grant
-from gateway.inputs import InvalidInputError, Message
+from gateway.inputs import InvalidInputError, Message, NotFoundError
 from gateway.models import RequestorState
 from gateway.permissions import Permissions
 from gateway.requestors.models import NewKey, NewRequestor, RequestorDetails
@@ -134,6 +134,12 @@ def create_scheme() -> tuple[Response, int]:
 def import_scheme() -> tuple[Response, int]:
     """Import a scheme."""
     return _made(services().schemes.import_scheme(caller(), _body(SchemeImport)))
+
+
+@api.post("/schemes/<scheme_id>/pull")
+def pull_scheme(scheme_id: str) -> Response:
+    """Take over what somebody else pushed to the remote."""
+    return _answer(services().schemes.pull(caller(), scheme_id, _body(Reason).reason))
 
 
 @api.get("/schemes/<scheme_id>")
@@ -534,7 +540,7 @@ def revoke_token(token_id: int) -> tuple[str, int]:
 @api.route("/<path:rest>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
 def nothing(rest: str) -> Response:
     """What is no route answers as JSON too."""
-    abort(404, f"there is no route {request.method} {rest}")
+    raise NotFoundError("route", f"{request.method} {rest}")
 
 
 def _body(kind: type[T]) -> T:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from console.errors import DraftConflictError, KeyRotationError, NotLiveError
 from console.issuer_keys.models import IssuerKeyInfo, KeyCustody, KeyNeed, KeyState, NewKey, RotationView
 from console.publishing.fetch import fetch_index, fetch_listed
-from console.publishing.models import PublicationInfo, PublicationState, StepState, StepView
+from console.publishing.models import PublicationInfo, StepState, StepView
 from console.publishing.service import Publishing
 from console.schemes import reading
 from console.schemes.service import Schemes
@@ -26,7 +26,7 @@ from gateway.custody.service import Custody
 from gateway.inputs import ConflictError, Errors, InvalidInputError, Message, NotFoundError
 from gateway.jobs.flow import Cancelled, Done, Flow, JobContext, Step, Wait
 from gateway.jobs.service import JobInfo, Jobs
-from gateway.models import Channel, IssuerKeyState, JobState
+from gateway.models import Channel, IssuerKeyState, JobState, PublicationState
 from idemix.arith.randomness import RandomSource
 from idemix.clock import Clock
 from idemix.errors import CancelledError, IdemixError

@@ -10,7 +10,8 @@ from idemix.scheme import keys
 from idemix.scheme.findings import Finding
 from idemix.scheme.signing import previous_timestamp, sign_tree
 from idemix.scheme.tree import SchemeTree
-from idemix.scheme.verify import SchemeVerdict, verify_scheme
+from idemix.scheme.verdict import SchemeVerdict
+from idemix.scheme.verify import verify_scheme
 
 
 def check_version(

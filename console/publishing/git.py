@@ -21,8 +21,8 @@ from urllib.parse import urlsplit
 
 from git.cmd import Git
 from git.exc import GitCommandError
-from gitdb import IStream
-from gitdb.db import LooseObjectDB
+from gitdb import IStream  # type: ignore[import-untyped]
+from gitdb.db import LooseObjectDB  # type: ignore[import-untyped]
 
 from console.errors import RefusedAddressError, RepositoryError
 
@@ -393,7 +393,7 @@ class Repository:
             The hash of the commit.
         """
         date = f"@{int(author.at.timestamp())} +0000"
-        who = {}
+        who: dict[str, str] = {}
         for role in ("AUTHOR", "COMMITTER"):
             who |= {f"GIT_{role}_NAME": _plain(author.name), f"GIT_{role}_EMAIL": _plain(author.email), f"GIT_{role}_DATE": date}
         arguments = [part for parent in parents for part in ("-p", parent)]

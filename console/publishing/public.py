@@ -28,6 +28,7 @@ def create_blueprint(web_root: WebRoot) -> Blueprint:
         response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.add_etag()
-        return response.make_conditional(request)
+        response.make_conditional(request)
+        return response
 
     return blueprint

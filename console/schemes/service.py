@@ -52,7 +52,8 @@ from idemix.keys.public import PublicKey
 from idemix.scheme.descriptions import SchemeManager, scheme_type
 from idemix.scheme.signing import description_path, previous_timestamp
 from idemix.scheme.tree import SchemeTree
-from idemix.scheme.verify import SchemeVerdict, verify_scheme
+from idemix.scheme.verdict import SchemeVerdict
+from idemix.scheme.verify import verify_scheme
 
 _PUBLIC_KEY: Final = re.compile(r"([^/]+)/PublicKeys/([0-9]+)\.xml\Z")
 _DEFAULT_BRANCH: Final = "main"
@@ -134,6 +135,42 @@ class Schemes:
         self._add(actor, row, Action.SCHEME_IMPORT, after, reason)
         self.serve(scheme_id, commit)
         self.register_keys(actor, scheme_id)
+        return self.get(actor, scheme_id)
+
+    def pull(self, actor: Actor, scheme_id: str, reason: str = "") -> SchemeSummary:
+        """Take over what somebody else pushed to the remote, as a client would: it is signed by the same key, valid, later, and builds
+        on the version that is published here.
+
+        Raises:
+            SchemeImportError: there is no remote, or what it holds cannot follow; nothing was changed.
+            ConflictError: a publication of the scheme is under way.
+            RefusedAddressError, RepositoryError: the remote cannot be read.
+        """
+        authorize(actor, Action.SCHEME_IMPORT, scheme_scope(scheme_id))
+        row = self._row(scheme_id)
+        remote, published = self.remote(scheme_id), self._published(row)
+        if remote is None or published is None:
+            raise SchemeImportError(f"scheme {scheme_id} has no remote or was never published")
+        if self._summary(row).active_publication_id is not None:
+            raise ConflictError("a publication of the scheme is under way")
+        repository = self._store.repository(scheme_id)
+        commit = repository.fetch(remote, row.settings["branch"])
+        if commit == published:
+            return self._summary(row)
+        if repository.merge_base(published, commit) != published:
+            raise SchemeImportError("the remote does not build on the version that is published here")
+        before = self._store.tree(scheme_id, published)
+        verdict = self._verified(
+            repository.read(commit), SchemeImport(row.source, channel=row.channel, public_key=before["pk.pem"].decode())
+        )
+        after = previous_timestamp(self._store.tree(scheme_id, commit))
+        if verdict.scheme_id != scheme_id or after is None or after <= (previous_timestamp(before) or 0):
+            raise SchemeImportError("the remote holds another scheme, or its timestamp does not rise: clients would not follow")
+        if not repository.update(f"refs/heads/{row.settings['branch']}", commit, old=published):
+            raise ConflictError("a publication of the scheme is under way")
+        self.serve(scheme_id, commit)
+        self.register_keys(actor, scheme_id)
+        self._note(actor, "scheme.pull", scheme_id, {"commit": published}, {"commit": commit}, reason)
         return self.get(actor, scheme_id)
 
     def create(self, actor: Actor, new: NewScheme, reason: str = "") -> DraftInfo:

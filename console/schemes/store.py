@@ -20,7 +20,8 @@ from gateway.actor import Actor
 from gateway.inputs import NotFoundError
 from idemix.clock import Clock
 from idemix.scheme.tree import SchemeTree
-from idemix.scheme.verify import SchemeVerdict, verify_scheme
+from idemix.scheme.verdict import SchemeVerdict
+from idemix.scheme.verify import verify_scheme
 
 T = TypeVar("T")
 

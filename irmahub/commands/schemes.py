@@ -89,6 +89,17 @@ def import_command(
 
 
 @command.command()
+@_SCHEME
+@reason_option(required=False)
+@data_option
+def pull(scheme: str, reason: str | None, data_directory: Path | None) -> None:
+    """Take over what somebody else pushed to the remote of SCHEME; it is verified first."""
+    with opened_console(data_directory) as services:
+        summary = services.schemes.pull(caller(), scheme, reason or "")
+    click.echo(f"{scheme} is at {(summary.commit or '')[:12]}.")
+
+
+@command.command()
 @_FILE
 @reason_option(required=False)
 @data_option

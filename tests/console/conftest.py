@@ -30,7 +30,7 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 class QuietHandler(WSGIRequestHandler):
     """Serves without a line for each file."""
 
-    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - Werkzeug's word
+    def log(self, type: str, message: str, *args: object) -> None:
         """Say nothing."""
 
 

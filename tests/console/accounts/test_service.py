@@ -49,7 +49,7 @@ def test_passwords_cookies_and_tokens_are_stored_hashed_only(services: Services,
         assert session.scalars(select(Login)).all()
         assert len(session.scalars(select(ApiToken)).one().token_hash) == 32
         tables = session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'table'")).all()
-        everything = "".join(str(row) for table in tables for row in session.execute(text(f'SELECT * FROM "{table}"')))  # noqa: S608
+        everything = "".join(str(row) for table in tables for row in session.execute(text(f'SELECT * FROM "{table}"')))
     for secret in (PASSWORD, cookie, token):
         assert secret not in everything
     assert "$argon2id$" in everything
@@ -150,7 +150,12 @@ def test_a_token_acts_for_its_user_within_its_actions(installation: Installation
     with pytest.raises(InvalidInputError) as caught:
         accounts.create_api_token(person, NewApiToken("too much", ("user.edit",)))
     assert set(caught.value.errors) == {"actions"}
-    for wrong in (NewApiToken("", ("scheme.view",)), NewApiToken("x", ()), NewApiToken("x", ("no.action",)), NewApiToken("x", ("scheme.view",), 366)):
+    for wrong in (
+        NewApiToken("", ("scheme.view",)),
+        NewApiToken("x", ()),
+        NewApiToken("x", ("no.action",)),
+        NewApiToken("x", ("scheme.view",), 366),
+    ):
         with pytest.raises(InvalidInputError):
             accounts.create_api_token(person, wrong)
     created = accounts.create_api_token(person, NewApiToken("ci", ("scheme.view", "scheme.publish"), 30))

@@ -100,7 +100,7 @@ def test_no_hook_of_either_side_runs(repository: Repository, tmp_path: Path) -> 
 def test_links_in_a_tree_are_refused(repository: Repository, hostile: Path) -> None:
     (hostile / "description.xml").symlink_to("/etc/passwd")
     repository.fetch(commit_all(hostile), "main")
-    with pytest.raises(RepositoryError, match="description.xml"):
+    with pytest.raises(RepositoryError, match=r"description\.xml"):
         repository.read("refs/remotes/origin/main")
 
 

@@ -3,6 +3,7 @@
 import threading
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy.orm import Session
@@ -12,6 +13,7 @@ from console.errors import (
     NothingToPublishError,
     PublicationRejectedError,
     RepositoryError,
+    SchemeImportError,
     StaleBaseError,
 )
 from console.publishing.git import Remote, Repository
@@ -22,6 +24,8 @@ from gateway.actor import Actor, ActorKind, Grant, Role
 from gateway.authorization import PermissionDeniedError
 from gateway.inputs import ConflictError
 from gateway.models import PublicationState, Scheme
+from idemix.scheme.keys import read_private_key, sign
+from idemix.scheme.signing import sign_tree
 from idemix.scheme.tree import SchemeTree
 from tests.console.conftest import NOW, Installation
 from tests.support.shared import shared
@@ -147,7 +151,9 @@ def test_the_same_content_is_not_published_twice_at_a_time(services: Services, a
         services.publishing.publish(administrator, "irma-demo", draft)
 
 
-def test_a_remote_that_moved_on_is_not_overwritten(installation: Installation, administrator: Actor, remote: Repository) -> None:
+def test_a_remote_that_moved_on_is_not_overwritten_but_pulled(
+    installation: Installation, administrator: Actor, remote: Repository, small_scheme: Path
+) -> None:
     services = installation.services
     draft = change(services, administrator, "Late")
     head = remote.resolve("refs/heads/main")
@@ -160,9 +166,22 @@ def test_a_remote_that_moved_on_is_not_overwritten(installation: Installation, a
     assert [step.state for step in publication.steps if step.name == "push"] == [StepState.FAILED]
     assert remote.head("refs/heads/main") == other
     assert services.schemes.get(administrator, "irma-demo").commit == head
+    with pytest.raises(SchemeImportError, match="timestamp does not rise"):
+        services.schemes.pull(administrator, "irma-demo")
+    key = read_private_key((small_scheme / "sk.pem").read_bytes())
+    tree = SchemeTree(remote.read(other), name="irma-demo")
+    signed = sign_tree(tree, lambda index: sign(key, index), tree["pk.pem"], now=int(tree["timestamp"]) + 60)
+    later = remote.commit(remote.write(signed), [other], "Signed elsewhere", remote_signature(remote, head))
+    remote.update("refs/heads/main", later, old=other)
+    assert services.schemes.pull(administrator, "irma-demo").commit == later
+    assert installation.served_is_valid("irma-demo")
+    services.schemes.rebase_draft(administrator, "irma-demo", draft)
+    publication = services.publishing.publish(administrator, "irma-demo", draft)
+    installation.run_jobs()
+    assert services.publishing.get(administrator, publication.id).state is PublicationState.LIVE
 
 
-def remote_signature(remote: Repository, commit: str):  # noqa: ANN201
+def remote_signature(remote: Repository, commit: str):
     from console.publishing.git import Signature
 
     return Signature("somebody", "a@b.example", remote.info(commit).at)
