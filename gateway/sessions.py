@@ -25,7 +25,7 @@ from idemix.session.session import Session
 from .callbacks import RequestorCallError, RequestorCalls
 from .config import GatewayConfig
 from .errors import remote_error
-from .permissions import NO_PERMISSIONS, PermissionJudge, Refused, Verdict
+from .permissions import NO_PERMISSIONS, Decision, PermissionJudge, Refused, Verdict
 from .requestors.directory import RequestorDirectory
 from .schemes import LoadedSchemes, SchemeSource
 from .stores.base import SessionStore, StatusChange, StoreConflictError, StoreError, UnknownSessionError
@@ -44,6 +44,10 @@ DirectorySource = Callable[[], RequestorDirectory]
 class SessionArchive(Protocol):
     """Keeps a record of sessions, without values."""
 
+    def request_refused(self, requestor_name: str, request: RequestorRequest, decision: Decision) -> None:
+        """Note a request that a missing permission refused."""
+        ...
+
     def session_started(self, session: Session) -> None:
         """Note a new session."""
         ...
@@ -55,6 +59,9 @@ class SessionArchive(Protocol):
 
 class NoArchive:
     """Keeps nothing."""
+
+    def request_refused(self, requestor_name: str, request: RequestorRequest, decision: Decision) -> None:
+        """Keep nothing."""
 
     def session_started(self, session: Session) -> None:
         """Keep nothing."""
@@ -141,6 +148,10 @@ class Sessions:
         known = directory.requestors.get(requestor)
         permissions = NO_PERMISSIONS if known is None else known.permissions
         return PermissionJudge(permissions, directory.global_permissions, self._config.default_host)
+
+    def note_refusal(self, request: RequestorRequest, requestor: str, decision: Decision) -> None:
+        """Keep that a request was refused for want of a permission."""
+        self._archive.request_refused(requestor, request, decision)
 
     def start(self, request: RequestorRequest, requestor: str) -> SessionPackage:
         """Start a session that was permitted.
@@ -291,6 +302,7 @@ class Sessions:
             raise NextSessionError("next session not authorized: the requestor is not active", session=session)
         verdict: Verdict = self.judge(session.requestor).may_request(request.request)
         if isinstance(verdict, Refused):
+            self.note_refusal(request, session.requestor, verdict.refused_by)
             raise NextSessionError(f"next session not authorized: {verdict.reason}", session=session)
 
     def _write(self, session: Session, changed: Session) -> None:

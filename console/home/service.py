@@ -12,10 +12,13 @@ from console.publishing.models import PublicationInfo
 from console.schemes.models import DraftInfo, SchemeSummary
 from console.services import Services
 from gateway.actor import Actor
-from gateway.archive.service import HourCount
+from gateway.archive.service import HourCount, RefusalCount
 from gateway.authorization import Action, may, may_anywhere
 from gateway.models import PublicationState
 from gateway.requestors.models import KeyInfo
+
+#: How far back sessions are shown.
+DAY: Final = timedelta(hours=24)
 
 #: A key of a requestor that ends within this time needs a successor.
 REQUESTOR_KEY_ENDS: Final = timedelta(days=30)
@@ -35,15 +38,6 @@ class Need(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """Requests of one requestor that were refused for one reason."""
-
-    requestor: str
-    reason: str
-    times: int
-
-
-@dataclass(frozen=True, slots=True)
 class Task:
     """One thing that needs the reader. What is set beside `need` depends on it."""
 
@@ -52,7 +46,7 @@ class Task:
     key: IssuerKeyInfo | None = None
     publication: PublicationInfo | None = None
     draft: DraftInfo | None = None
-    refusal: Refusal | None = None
+    refusal: RefusalCount | None = None
     requestor: str = ""
     requestor_key: KeyInfo | None = None
 
@@ -66,7 +60,7 @@ class Overview:
     publications: dict[str, PublicationInfo]
     keys: tuple[IssuerKeyInfo, ...]
     hours: tuple[HourCount, ...] | None
-    refusals: tuple[Refusal, ...] | None
+    refusals: tuple[RefusalCount, ...] | None
 
 
 def overview_of(services: Services, actor: Actor, now: datetime) -> Overview:
@@ -77,7 +71,7 @@ def overview_of(services: Services, actor: Actor, now: datetime) -> Overview:
     for publication in services.publishing.list(actor):
         newest.setdefault(publication.scheme_id, publication)
     hours = services.archive.hours(actor, now) if may_anywhere(actor, Action.SESSION_VIEW) else None
-    refusals = None
+    refusals = services.archive.refusals(actor, now - DAY) if hours is not None else None
     tasks = [
         *_of_keys(keys, now),
         *_of_schemes(services, actor, schemes, newest),

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import queue
+import secrets
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session as SqlSession
 
 from idemix.clock import Clock, system_clock
+from idemix.request import RequestorRequest
 from idemix.session.session import Session
 from idemix.session.status import Status
 from idemix.verification import ProofStatus
@@ -24,6 +26,7 @@ from ..authorization import Action, authorize, may
 from ..database import Database
 from ..inputs import NotFoundError
 from ..models import Requestor, SessionEvent, SessionRecord
+from ..permissions import Decision
 from .redaction import redacted_request
 
 _log = logging.getLogger(__name__)
@@ -39,6 +42,9 @@ BATCH_SECONDS: Final = 0.25
 RETRY_SECONDS: Final = 1.0
 
 TOKEN_PREFIX: Final = 4
+
+#: The status of a request that became no session.
+REFUSED: Final = "REFUSED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +92,28 @@ class HourCount:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusalCount:
+    """Requests of one requestor that one missing permission refused: `rule` is its kind and what it should have named."""
+
+    requestor_name: str
+    rule: str
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Noted:
     """An event on its way: the session as it was then."""
 
     session: Session
     at: datetime
     is_start: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """A request on its way that became no session: its row."""
+
+    row: dict[str, Any]
 
 
 class Archive:
@@ -106,7 +128,7 @@ class Archive:
     def __init__(self, database: Database, *, clock: Clock = system_clock, queue_size: int = QUEUE_SIZE) -> None:
         self._database = database
         self._clock = clock
-        self._queue: queue.Queue[_Noted | None] = queue.Queue(queue_size)
+        self._queue: queue.Queue[_Noted | _Refused | None] = queue.Queue(queue_size)
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._lock = threading.Lock()
@@ -130,7 +152,25 @@ class Archive:
         """Note that a session has another status. Returns at once."""
         self._note(_Noted(session, self._clock(), is_start=False))
 
-    def _note(self, noted: _Noted) -> None:
+    def request_refused(self, requestor_name: str, request: RequestorRequest, decision: Decision) -> None:
+        """Note a request that a missing permission refused. Returns at once."""
+        now = self._clock()
+        row = {
+            # No session, so no token; the random hash only tells rows apart.
+            "token_hash": secrets.token_hex(32),
+            "token_prefix": "",
+            "requestor_name": requestor_name,
+            "action": request.request.action.value,
+            "request": redacted_request(request),
+            "status": REFUSED,
+            "error": f"{decision.kind.value} {decision.subject}"[:64],
+            "revision": 0,
+            "started_at": now,
+            "ended_at": now,
+        }
+        self._note(_Refused(row))
+
+    def _note(self, noted: _Noted | _Refused) -> None:
         try:
             self._queue.put_nowait(noted)
         except queue.Full:
@@ -174,8 +214,8 @@ class Archive:
             if self._stopping.is_set() and self._queue.empty():
                 return
 
-    def _take(self, *, wait: bool) -> list[_Noted]:
-        batch: list[_Noted] = []
+    def _take(self, *, wait: bool) -> list[_Noted | _Refused]:
+        batch: list[_Noted | _Refused] = []
         while len(batch) < BATCH_SIZE:
             try:
                 noted = self._queue.get(block=wait, timeout=BATCH_SECONDS if wait else None)
@@ -186,7 +226,14 @@ class Archive:
             batch.append(noted)
         return batch
 
-    def _write(self, batch: list[_Noted]) -> None:
+    def _write(self, taken: list[_Noted | _Refused]) -> None:
+        refused = [noted.row for noted in taken if isinstance(noted, _Refused)]
+        batch = [noted for noted in taken if isinstance(noted, _Noted)]
+        if refused:
+            insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
+            self._database.write(lambda session: session.execute(insert(SessionRecord).on_conflict_do_nothing(), refused))
+        if not batch:
+            return
         records: dict[str, dict[str, Any]] = {}
         for noted in batch:
             records.setdefault(_token_hash(noted.session), _new_record(noted))
@@ -277,7 +324,7 @@ class Archive:
             (SessionRecord.status.in_((Status.CANCELLED.value, Status.TIMEOUT.value)), "cancelled"),
             else_="open",
         )
-        visible = _visible(actor).where(SessionRecord.started_at >= starts[0])
+        visible = _visible(actor).where(SessionRecord.started_at >= starts[0], SessionRecord.status != REFUSED)
         found = visible.with_only_columns(bucket.label("hour"), ended.label("ended")).order_by(None).subquery()
         query = select(found.c.hour, found.c.ended, func.count()).group_by(found.c.hour, found.c.ended)
         with self._database.read() as session:
@@ -286,6 +333,19 @@ class Archive:
             HourCount(start, *(counts.get((position, how), 0) for how in ("done", "cancelled", "failed")))
             for position, start in enumerate(starts)
         )
+
+    def refusals(self, actor: Actor, since: datetime, limit: int = 10) -> tuple[RefusalCount, ...]:
+        """Count the refused requests that the actor may see, per requestor and missing permission, the most frequent first.
+
+        Raises:
+            PermissionDeniedError: the actor may see none, wherever.
+        """
+        refused = _visible(actor).where(SessionRecord.started_at >= since, SessionRecord.status == REFUSED)
+        found = refused.with_only_columns(SessionRecord.requestor_name, SessionRecord.error).order_by(None).subquery()
+        times = func.count()
+        query = select(found.c.requestor_name, found.c.error, times).group_by(found.c.requestor_name, found.c.error)
+        with self._database.read() as session:
+            return tuple(RefusalCount(*row) for row in session.execute(query.order_by(times.desc(), found.c.requestor_name).limit(limit)))
 
     def forget(self, before: datetime) -> int:
         """Remove sessions that started before a moment: the retention of the installation.

@@ -21,6 +21,7 @@ def create_session() -> Response:
         raise TypeError("a session request was read")
     verdict = gateway.sessions.judge(sender.name).may_request(sender.request.request)
     if isinstance(verdict, Refused):
+        gateway.sessions.note_refusal(sender.request, sender.name, verdict.refused_by)
         raise PermissionRefusedError(verdict.reason, departure=verdict.departure)
     # An empty address of a next session is refused with a reason of its own when the session is started.
     if sender.request.next_session_url != "":

@@ -48,6 +48,7 @@ def test_sign_in_and_publish_by_keyboard(browser: Browser, console: RunningConso
         page.keyboard.press("Enter")
         tab_to(page, "irma-demo")
         page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="Issuers")).to_be_visible()
         tab_to(page, "Check published version")
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", name="Check of the published version")).to_be_visible()

@@ -233,6 +233,9 @@ class _Recorder(SessionArchive):
     def __init__(self) -> None:
         self.seen: list[str] = []
 
+    def request_refused(self, requestor_name: str, request: Any, decision: Any) -> None:
+        self.seen.append(f"refused {decision.subject}")
+
     def session_started(self, session: Any) -> None:
         self.seen.append(f"started {session.status.value}")
 
