@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 
 import jwt
 from flask import Flask, Response, g
+from structlog.testing import capture_logs
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from gateway.app import create_app
@@ -100,7 +101,8 @@ class _Server:
 
     def __init__(self, config: GatewayConfig, schemes: SchemeSource) -> None:
         self.now = _RECORDED_AT
-        self._app: Flask = create_app(config, clock=lambda: self.now, schemes=schemes, background=False)
+        with capture_logs():
+            self._app: Flask = create_app(config, clock=lambda: self.now, schemes=schemes, background=False)
         self._error: Exception | None = None
         self._app.after_request(self._note)
         self.gateway = cast(Gateway, self._app.extensions["gateway"])
@@ -117,7 +119,9 @@ class _Server:
         if not any(name.lower() == "content-type" for name, _ in headers):
             environ.pop("CONTENT_TYPE", None)
         self._error = None
-        chunks, status, answer_headers = run_wsgi_app(self._app, environ, buffered=True)
+        # What the gateway logs would stand between the lines of the report.
+        with capture_logs():
+            chunks, status, answer_headers = run_wsgi_app(self._app, environ, buffered=True)
         content = b"".join(chunks).decode()
         content_type = answer_headers.get("Content-Type", "")
         decoded = json.loads(content) if content_type.startswith("application/json") else content
