@@ -79,12 +79,12 @@ class IssuerKeys:
         """The keys that the actor may see, by issuer and counter, those being generated among them."""
         system = system_actor("issuer keys")
         rows: dict[tuple[str, int], IssuerKeyInfo] = {}
+        trees: dict[str, SchemeTree | None] = {}
         for job in self._generations():
-            found = self._generating(job)
+            found = self._generating(job, trees)
             rows[found.issuer_id, found.counter] = found
-        names: dict[str, dict[str, str]] = {}
         for key in self._custody.issuer_keys.list(system, issuer_id):
-            rows[key.issuer_id, key.counter] = self._registered(key, names)
+            rows[key.issuer_id, key.counter] = self._registered(key, trees)
         return tuple(
             info
             for (issuer, _), info in sorted(rows.items())
@@ -433,13 +433,13 @@ class IssuerKeys:
             if not job.has_ended or (job.state is JobState.FAILED and job.finished_at is not None and job.finished_at > recent)
         ]
 
-    def _generating(self, job: JobInfo) -> IssuerKeyInfo:
+    def _generating(self, job: JobInfo, trees: dict[str, SchemeTree | None]) -> IssuerKeyInfo:
         wanted: dict[str, Any] = dict(job.arguments)
         return IssuerKeyInfo(
             f"{wanted['issuer_id']}-{wanted['counter']}",
             wanted["issuer_id"],
             wanted["counter"],
-            self._issuer_name(wanted["issuer_id"]),
+            self._issuer_name(wanted["issuer_id"], trees),
             wanted["bits"],
             wanted["bases"],
             job.created_at,
@@ -456,14 +456,12 @@ class IssuerKeys:
             None if job.has_ended else job.progress,
         )
 
-    def _registered(self, key: RegisteredKey, names: dict[str, dict[str, str]]) -> IssuerKeyInfo:
-        if key.issuer_id not in names:
-            names[key.issuer_id] = self._issuer_name(key.issuer_id)
+    def _registered(self, key: RegisteredKey, trees: dict[str, SchemeTree | None]) -> IssuerKeyInfo:
         return IssuerKeyInfo(
             f"{key.issuer_id}-{key.counter}",
             key.issuer_id,
             key.counter,
-            names[key.issuer_id],
+            self._issuer_name(key.issuer_id, trees),
             key.modulus_bits,
             key.bases,
             key.created_at,
@@ -480,11 +478,16 @@ class IssuerKeys:
             None,
         )
 
-    def _issuer_name(self, issuer_id: str) -> dict[str, str]:
-        try:
-            return dict(self._schemes.issuer(system_actor("issuer keys"), issuer_id).name)
-        except NotFoundError:
-            return {}
+    def _issuer_name(self, issuer_id: str, trees: dict[str, SchemeTree | None]) -> dict[str, str]:
+        """What an issuer is called; `trees` keeps the schemes that were read for one list."""
+        scheme_id, _, issuer = issuer_id.partition(".")
+        if scheme_id not in trees:
+            try:
+                trees[scheme_id] = self._tree(scheme_id, "")
+            except NotFoundError:
+                trees[scheme_id] = None
+        tree = trees[scheme_id]
+        return {} if tree is None else reading.issuer_name(tree, issuer)
 
 
 def _rotation_view(

@@ -51,13 +51,23 @@ def read_issuers(tree: SchemeTree) -> tuple[IssuerView, ...]:
     return tuple(view for name in issuer_names(tree) if (view := read_issuer(tree, name)) is not None)
 
 
-def read_issuer(tree: SchemeTree, name: str) -> IssuerView | None:
-    """An issuer with its credential types and public keys, or None."""
+def issuer_name(tree: SchemeTree, name: str) -> dict[str, str]:
+    """What an issuer is called, per language; empty where it cannot be read."""
+    issuer = _issuer_description(tree, name)
+    return {} if issuer is None else dict(issuer.name)
+
+
+def _issuer_description(tree: SchemeTree, name: str) -> Issuer | None:
     path = f"{name}/description.xml"
     try:
-        issuer = parse_issuer(tree[path], path) if path in tree else None
+        return parse_issuer(tree[path], path) if path in tree else None
     except MalformedError:
-        issuer = None
+        return None
+
+
+def read_issuer(tree: SchemeTree, name: str) -> IssuerView | None:
+    """An issuer with its credential types and public keys, or None."""
+    issuer = _issuer_description(tree, name)
     return None if issuer is None else _issuer(tree, name, issuer)
 
 
