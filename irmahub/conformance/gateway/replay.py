@@ -1,4 +1,4 @@
-"""Recorded authentication, permissions and start-up verdicts of the reference's server, against a gateway of ours.
+"""Replays the recorded cases.
 
 Each exchange goes through the whole application. Its clock is set to the moment of the recording, so that recorded JWTs are
 replayed as they are.
@@ -6,7 +6,7 @@ replayed as they are.
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -46,26 +46,6 @@ _CLAIMS: Final = {
     Action.SIGNING: ("signature_request", "absrequest"),
     Action.ISSUING: ("issue_request", "iprequest"),
 }
-
-
-def matches(document: Mapping[str, Any]) -> bool:
-    """Exchanges about authentication, permissions of configurations, and the two lists of this kind in requests.json."""
-    return _is_auth(document) or "configurations" in document or isinstance(document.get("jwts"), Mapping)
-
-
-def cases(document: Mapping[str, Any], context: Context) -> Iterator[Case]:
-    """Every case."""
-    if _is_auth(document):
-        yield from _auth_cases(document, context)
-    if "configurations" in document:
-        yield from _permission_cases(document, context)
-    if isinstance(document.get("jwts"), Mapping):
-        yield from _jwt_cases(document["jwts"], context)
-        yield from (Case("permissions", case["name"], partial(_table_permission, case)) for case in document.get("permissions", ()))
-
-
-def _is_auth(document: Mapping[str, Any]) -> bool:
-    return "configuration" in document and any("response" in case and "method" in case for case in document.get("cases", ()))
 
 
 # What all replays share
@@ -155,7 +135,8 @@ def _idemix_error(ours: _Exchange) -> IdemixError:
 # auth.json
 
 
-def _auth_cases(document: Mapping[str, Any], context: Context) -> Iterator[Case]:
+def authentication_cases(document: Mapping[str, Any], context: Context) -> Iterator[Case]:
+    """The exchanges of auth.json."""
     server: list[_Server] = []
 
     def the_server() -> _Server:
@@ -261,7 +242,8 @@ def _without_random_parts(body: Any) -> Any:
 # permissions.json
 
 
-def _permission_cases(document: Mapping[str, Any], context: Context) -> Iterator[Case]:
+def permission_cases(document: Mapping[str, Any], context: Context) -> Iterator[Case]:
+    """The configurations and requests of permissions.json."""
     configurations = {entry["id"]: entry for entry in document["configurations"]}
     key = document.get("publickey_requestor_private_key", "")
     servers: dict[str, _Server] = {}
@@ -395,6 +377,12 @@ _CONTEXT_WORDS: Final = {Action.DISCLOSING: "/disclosure/", Action.SIGNING: "/si
 # The lists of requests.json
 
 
+def table_cases(entries: Iterable[Mapping[str, Any]]) -> Iterator[Case]:
+    """The permission tables of requests.json."""
+    for case in entries:
+        yield Case("permissions", case["name"], partial(_table_permission, case))
+
+
 def _table_permission(case: Mapping[str, Any]) -> Departed | None:
     own = case["requestors"].get(case["requestor"])
     host = GatewayConfig(url=case["server_url"]).default_host
@@ -405,7 +393,8 @@ def _table_permission(case: Mapping[str, Any]) -> Departed | None:
     return _judged({**case, "verdict": "allowed" if case["allowed"] else "denied"}, verdict)
 
 
-def _jwt_cases(group: Mapping[str, Any], context: Context) -> Iterator[Case]:
+def jwt_cases(group: Mapping[str, Any], context: Context) -> Iterator[Case]:
+    """The JWTs of requests.json."""
     server: list[_Server] = []
 
     def the_server() -> _Server:
