@@ -45,7 +45,7 @@ def credential_types() -> tuple[NewCredentialType, ...]:
             issuer=MUNICIPALITY,
             id="personalData",
             name=_text("Demo Personal data", "Demo Persoonsgegevens"),
-            description=_text("Who you are, from the population register", "Wie u bent, uit de basisregistratie personen"),
+            description=_text("Who you are, from the population register", "Wie je bent, uit de basisregistratie personen"),
             attributes=(
                 NewAttribute("fullName", _text("Full name", "Volledige naam"), _text("First names and surname", "Voornamen en achternaam")),
                 NewAttribute("dateOfBirth", _text("Date of birth", "Geboortedatum"), _text("Day, month and year", "Dag, maand en jaar")),
@@ -58,7 +58,7 @@ def credential_types() -> tuple[NewCredentialType, ...]:
             issuer=MUNICIPALITY,
             id="address",
             name=_text("Demo Address", "Demo Adres"),
-            description=_text("Where you live, from the population register", "Waar u woont, uit de basisregistratie personen"),
+            description=_text("Where you live, from the population register", "Waar je woont, uit de basisregistratie personen"),
             attributes=(
                 NewAttribute("street", _text("Street", "Straat"), _text("Street and house number", "Straat en huisnummer")),
                 NewAttribute(
@@ -73,11 +73,11 @@ def credential_types() -> tuple[NewCredentialType, ...]:
             issuer=UNIVERSITY,
             id="studentCard",
             name=_text("Demo Student card", "Demo Studentenkaart"),
-            description=_text("That you study here", "Dat u hier studeert"),
+            description=_text("That you study here", "Dat je hier studeert"),
             attributes=(
-                NewAttribute("studentNumber", _text("Student number", "Studentnummer"), _text("Your number here", "Uw nummer hier")),
+                NewAttribute("studentNumber", _text("Student number", "Studentnummer"), _text("Your number here", "Je nummer hier")),
                 NewAttribute("level", _text("Level", "Niveau"), _text("Bachelor or master", "Bachelor of master")),
-                NewAttribute("email", _text("Email address", "E-mailadres"), _text("Your address here", "Uw adres hier"), optional=True),
+                NewAttribute("email", _text("Email address", "E-mailadres"), _text("Your address here", "Je adres hier"), optional=True),
             ),
             logo=logos.book(),
         ),
