@@ -18,8 +18,6 @@ NOW = datetime.fromisoformat("2026-11-23T10:30:00+00:00")
 AUDITOR = Actor(ActorKind.USER, "ann", (Grant(Role.AUDITOR),))
 CONTEXT = "https://irma.app/ld/request/disclosure/v2"
 REQUEST = parse_session_request({"@context": CONTEXT, "disclose": [[["irma-demo.RU.studentCard.level"]]]})
-    {"@context": "https://irma.app/ld/request/disclosure/v2", "disclose": [[["irma-demo.RU.studentCard.level"]]]}
-)
 
 
 def store(database: Database, *rows: tuple[timedelta, str, str | None, str | None]) -> None:
