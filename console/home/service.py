@@ -74,7 +74,7 @@ def overview_of(services: Services, actor: Actor, now: datetime) -> Overview:
     refusals = services.archive.refusals(actor, now - DAY) if hours is not None else None
     tasks = [
         *_of_keys(keys, now),
-        *_of_schemes(services, actor, schemes, newest),
+        *_of_schemes(services, actor, schemes, newest, _drafts_of(services, actor, keys)),
         *(Task(Need.REFUSED_REQUESTS, refusal=refusal) for refusal in refusals or ()),
         *_of_requestors(services, actor, now),
     ]
@@ -95,7 +95,18 @@ def _of_keys(keys: Sequence[IssuerKeyInfo], now: datetime) -> list[Task]:
     return tasks
 
 
-def _of_schemes(services: Services, actor: Actor, schemes: Sequence[SchemeSummary], newest: dict[str, PublicationInfo]) -> list[Task]:
+def _drafts_of(services: Services, actor: Actor, keys: Sequence[IssuerKeyInfo]) -> frozenset[str | None]:
+    """The drafts that carry a generated key: they are told of as keys."""
+    return frozenset(services.issuer_keys.rotation(actor, key.issuer_id).draft for key in keys if key.state is KeyState.GENERATED)
+
+
+def _of_schemes(
+    services: Services,
+    actor: Actor,
+    schemes: Sequence[SchemeSummary],
+    newest: dict[str, PublicationInfo],
+    told: frozenset[str | None],
+) -> list[Task]:
     tasks = []
     for scheme in schemes:
         publication = newest.get(scheme.id)
@@ -105,10 +116,9 @@ def _of_schemes(services: Services, actor: Actor, schemes: Sequence[SchemeSummar
             tasks.append(Task(Need.SCHEME_NOT_VALID, scheme=scheme))
         if scheme.drafts and may(actor, Action.SCHEME_PUBLISH, f"scheme:{scheme.id}"):
             carried = publication.draft if publication is not None and publication.state is PublicationState.PUBLISHING else None
+            drafts = services.schemes.drafts(actor, scheme.id)
             tasks += [
-                Task(Need.DRAFT_WAITS, scheme=scheme, draft=draft)
-                for draft in services.schemes.drafts(actor, scheme.id)
-                if draft.name != carried
+                Task(Need.DRAFT_WAITS, scheme=scheme, draft=draft) for draft in drafts if draft.name != carried and draft.name not in told
             ]
     return tasks
 

@@ -139,9 +139,15 @@ def _by_urgency(keys: Sequence[IssuerKeyInfo], now: datetime) -> list[list[Issue
         if key.state is KeyState.RETIRED and key.expires_at < now:
             continue
         drawn.setdefault(key.issuer_id, []).append(key)
-    return sorted(
-        drawn.values(), key=lambda own: (not any(key.state is KeyState.ACTIVE for key in own), own[-1].expires_at, own[0].issuer_id)
-    )
+    return sorted(drawn.values(), key=lambda own: (_calm(own, now), own[-1].expires_at, own[0].issuer_id))
+
+
+def _calm(own: list[IssuerKeyInfo], now: datetime) -> int:
+    """0 where a key ends soon or is on its way, 1 where one issues, 2 where none does."""
+    ends_soon = any(key.state is KeyState.ACTIVE and key.expires_at is not None and key.expires_at - now <= LATE for key in own)
+    if ends_soon or any(key.state not in (KeyState.ACTIVE, KeyState.RETIRED) for key in own):
+        return 0
+    return 1 if any(key.state is KeyState.ACTIVE for key in own) else 2
 
 
 def _row(key: IssuerKeyInfo, own: list[IssuerKeyInfo], *, is_first: bool, y: int, now: datetime, scale: _Scale) -> Row:

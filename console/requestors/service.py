@@ -29,7 +29,7 @@ class Explanation:
         action: `disclosing`, `signing` or `issuing`.
         allowed: whether the gateway would start the session.
         reason: the reference's text of the refusal; empty where it is allowed, or where the reference says nothing.
-        decisions: for each identifier and for the host the rule that allows it, or none.
+        decisions: for each identifier, and for the host where the request names one, the rule that allows it, or none.
         missing: the smallest grants that would allow the request, one for each decision without a rule.
     """
 
@@ -87,9 +87,11 @@ def explain(request: SessionRequest, permissions: Permissions, global_permission
         default_host: host[:port] of the gateway.
     """
     verdict = PermissionJudge(permissions, global_permissions, default_host).may_request(request)
-    missing = dict.fromkeys(Grant(decision.kind, decision.subject) for decision in verdict.decisions if decision.rule is None)
+    # Without a host of its own a request takes the gateway's, which is no question.
+    asked = tuple(decision for decision in verdict.decisions if decision.kind is not PermissionKind.HOST or request.host)
+    missing = dict.fromkeys(Grant(decision.kind, decision.subject) for decision in asked if decision.rule is None)
     allowed = isinstance(verdict, Permitted)
-    return Explanation(request.action.value, allowed, "" if allowed else verdict.reason, verdict.decisions, tuple(missing))
+    return Explanation(request.action.value, allowed, "" if allowed else verdict.reason, asked, tuple(missing))
 
 
 #: A pattern, how deep it goes, and for each kind whose list it stands in: `here`, `everyone` or none.

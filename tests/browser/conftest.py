@@ -21,7 +21,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="package")
 def filled_console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningConsole]:
     """A console with irma-demo, a draft and a requestor."""
-    with running_console(tmp_path_factory.mktemp("filled") / "console") as console:
+    with running_console(tmp_path_factory.mktemp("filled") / "console", modulus_bits=1024) as console:
         fill(console.services)
         yield console
 

@@ -13,7 +13,11 @@ def main(folder: str, *names: str) -> None:
     """Write `FOLDER/PAGE-light.png`, `-dark.png` and `-narrow.png`."""
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as data, running_console(Path(data) / "console") as console, chromium() as browser:
+    with (
+        tempfile.TemporaryDirectory() as data,
+        running_console(Path(data) / "console", modulus_bits=1024) as console,
+        chromium() as browser,
+    ):
         fill(console.services)
         for look, size, dark in (("light", WIDE, False), ("dark", WIDE, True), ("narrow", NARROW, False)):
             with watched_page(browser, size=size, dark=dark) as page:
