@@ -17,6 +17,7 @@ from gateway.app import create_app as create_gateway
 from gateway.changes import Changes
 from gateway.config import GatewayConfig
 from gateway.custody.service import Custody
+from gateway.database import check_revision
 from gateway.stores.base import SessionStore
 from gateway.stores.factory import CLIENT_OPTIONS
 from gateway.stores.memory import MemoryStore
@@ -31,7 +32,12 @@ PUBLISHED: Final = "/published"
 
 
 def services_of(settings: Settings) -> Services:
-    """The services of an installation; its database must be migrated."""
+    """The services of an installation.
+
+    Raises:
+        DatabaseError: the database is not at the newest migration; nothing was opened or made.
+    """
+    check_revision(settings.database_url)
     return build_services(
         ConsoleSettings(
             data_directory=settings.data_directory,

@@ -13,7 +13,6 @@ from console.json_values import from_json, to_json
 from console.services import Services
 from console.worker import run_until_idle
 from gateway.actor import system_actor
-from gateway.database import check_revision
 from gateway.jobs.service import JobInfo
 from irmahub.applications import services_of
 from irmahub.installation import settings_of
@@ -29,7 +28,6 @@ _LOOK_SECONDS = 0.2
 def opened_console(data_directory: Path | None) -> Iterator[Services]:
     """Open the console's services for the time of a command."""
     settings = settings_of(data_directory)
-    check_revision(settings.database_url)
     services = services_of(settings)
     try:
         services.custody.check()

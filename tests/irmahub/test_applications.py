@@ -1,11 +1,14 @@
 """What stands around the applications of a server process."""
 
+from pathlib import Path
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
 from werkzeug.test import Client
 
-from irmahub.applications import behind_proxies
+from gateway.database import DatabaseError
+from irmahub.applications import behind_proxies, services_of
+from irmahub.settings import Settings
 
 
 def tell(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
@@ -22,3 +25,10 @@ def test_only_the_word_of_as_many_proxies_as_there_are_is_taken(proxies: int, se
     headers = {"X-Forwarded-For": "192.0.2.9, 198.51.100.7", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "irma.example.org"}
     answer = Client(behind_proxies(tell, proxies)).get("/", headers=headers, environ_base={"REMOTE_ADDR": "127.0.0.1"})
     assert answer.text == seen
+
+
+def test_database_that_was_not_migrated_is_told_and_nothing_is_made(tmp_path: Path) -> None:
+    settings = Settings.from_environment({"IRMAHUB_DATA_DIRECTORY": str(tmp_path / "data")})
+    with pytest.raises(DatabaseError, match="irmahub db upgrade"):
+        services_of(settings)
+    assert not settings.data_directory.exists()
