@@ -35,8 +35,8 @@ def configure_logs(level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    # The server's own news, that it starts and stops, and each request of our HTTP client are of use in debugging only.
-    for name in ("uvicorn.error", "httpx"):
+    # That the server starts and stops, what migrations look at, each request of our HTTP client: of use in debugging only.
+    for name in ("uvicorn.error", "httpx", "alembic"):
         logging.getLogger(name).setLevel("DEBUG" if level == "debug" else "WARNING")
     structlog.configure(
         processors=[
