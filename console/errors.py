@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gateway.inputs import Message
 from idemix.errors import IdemixError
 
 
@@ -22,21 +23,21 @@ class LogInThrottledError(LogInError):
     """Too many failed log-ins. `retry_after_seconds` says when the next may be tried."""
 
     def __init__(self, retry_after_seconds: int) -> None:
-        super().__init__("too many failed attempts to sign in")
+        super().__init__(Message("too many failed attempts to sign in"))
         self.retry_after_seconds = retry_after_seconds
 
     def diagnostics(self) -> str:
-        return f"Try again in {self.retry_after_seconds} seconds."
+        return Message("Try again in %(seconds)s seconds.", seconds=self.retry_after_seconds)
 
 
 class LastAdministratorError(ConsoleError):
     """The change would leave nobody with the role admin."""
 
     def __init__(self) -> None:
-        super().__init__("this is the last administrator")
+        super().__init__(Message("this is the last administrator"))
 
     def diagnostics(self) -> str:
-        return "Make someone else administrator first."
+        return Message("Make someone else administrator first.")
 
 
 class RepositoryError(ConsoleError):
@@ -70,11 +71,11 @@ class DraftConflictError(ConsoleError):
     """A draft was changed by somebody else since it was read."""
 
     def __init__(self, draft: str) -> None:
-        super().__init__(f"draft “{draft}” was changed by somebody else meanwhile")
+        super().__init__(Message("draft “%(draft)s” was changed by somebody else meanwhile", draft=draft))
         self.draft = draft
 
     def diagnostics(self) -> str:
-        return "Open the draft again, and repeat the change on its newest state."
+        return Message("Open the draft again, and repeat the change on its newest state.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,25 +112,36 @@ class ApprovalsMissingError(PublicationRejectedError):
     """A channel demands more approvals than were given."""
 
     def __init__(self, channel: str, required: int, given: int) -> None:
-        super().__init__(f"channel {channel} requires {required} approvals, {given} were given")
+        super().__init__(
+            Message(
+                "channel %(channel)s requires %(required)s approvals, %(given)s were given", channel=channel, required=required, given=given
+            )
+        )
         self.channel = channel
         self.required = required
         self.given = given
 
     def diagnostics(self) -> str:
-        return "Only demo schemes, which need no approval, can be published at present."
+        return Message("Only demo schemes, which need no approval, can be published at present.")
 
 
 class StaleBaseError(PublicationRejectedError):
     """The published version moved on after the draft was begun."""
 
     def __init__(self, draft: str, base: str, published: str) -> None:
-        super().__init__(f"draft “{draft}” starts from version {base[:12]}, but version {published[:12]} is published")
+        super().__init__(
+            Message(
+                "draft “%(draft)s” starts from version %(base)s, but version %(published)s is published",
+                draft=draft,
+                base=base[:12],
+                published=published[:12],
+            )
+        )
         self.base = base
         self.published = published
 
     def diagnostics(self) -> str:
-        return (
+        return Message(
             "Rebase the draft onto the published version, check it again, and publish then. "
             "If somebody pushed to the remote, pull the scheme first."
         )
@@ -139,10 +151,10 @@ class NothingToPublishError(PublicationRejectedError):
     """The draft holds exactly what is published."""
 
     def __init__(self, draft: str) -> None:
-        super().__init__(f"draft “{draft}” changes nothing: its content is the published one")
+        super().__init__(Message("draft “%(draft)s” changes nothing: its content is the published one", draft=draft))
 
     def diagnostics(self) -> str:
-        return "Change something in the draft first, or discard it."
+        return Message("Change something in the draft first, or discard it.")
 
 
 class NotLiveError(ConsoleError):

@@ -35,7 +35,8 @@ def finished(text: str) -> str:
 def sentence(error: Exception) -> str:
     """What went wrong and what to do, for the notice on the page."""
     text = translated(error.args[0]) if error.args else str(error)
-    return " ".join(finished(part) for part in (text, translated(error.diagnostics()) if isinstance(error, ConsoleError) else "") if part)
+    more = translated(error.diagnostics()) if isinstance(error, ConsoleError) and not getattr(error, "reasons", ()) else ""
+    return " ".join(finished(part) for part in (text, more) if part)
 
 
 _ACTIONS: Final[Mapping[Action, str]] = {

@@ -151,7 +151,9 @@ class IssuerKeys:
         errors.check(0 <= new.lifetime_days <= 3650, "lifetime_days", Message("must be a number of days from 1 to 3650"))
         errors.raise_if_any()
         if any(job.arguments["issuer_id"] == new.issuer_id for job in self._generations(unfinished=True)):
-            raise KeyRotationError(f"a key of {new.issuer_id} is being generated already", next_step="Wait until it is done.")
+            raise KeyRotationError(
+                Message("a key of %(issuer)s is being generated already", issuer=new.issuer_id), next_step=Message("Wait until it is done.")
+            )
         expires_at = need.expires_at
         if new.lifetime_days:
             expires_at = (self._clock() + timedelta(days=new.lifetime_days)).replace(microsecond=0)
@@ -246,7 +248,7 @@ class IssuerKeys:
         authorize(actor, Action.SCHEME_PUBLISH, scheme_scope(scheme_id))
         key = self._custody.issuer_keys.get(actor, issuer_id, counter)
         if key.state is not IssuerKeyState.GENERATED:
-            raise KeyRotationError(f"key {issuer_id}-{counter} is published already")
+            raise KeyRotationError(Message("key %(key)s is published already", key=f"{issuer_id}-{counter}"))
         draft = self._find_draft(key)
         if draft is None:
             raise KeyRotationError(
@@ -266,7 +268,10 @@ class IssuerKeys:
         authorize(actor, Action.ISSUER_KEY_ROTATE, issuer_scope(issuer_id))
         key = self._custody.issuer_keys.get(actor, issuer_id, counter)
         if key.state is IssuerKeyState.GENERATED:
-            raise KeyRotationError(f"the public key {issuer_id}-{counter} is not published yet", next_step="Publish its draft first.")
+            raise KeyRotationError(
+                Message("the public key %(key)s is not published yet", key=f"{issuer_id}-{counter}"),
+                next_step=Message("Publish its draft first."),
+            )
         self._demand_live(key)
         if key.state is IssuerKeyState.PUBLISHED:
             self._custody.issuer_keys.move(actor, issuer_id, counter, IssuerKeyState.SEEN_LIVE)
@@ -303,7 +308,9 @@ class IssuerKeys:
             raise NotFoundError("issuer key", f"{issuer_id}-{counter}")
         newer = any(other.counter > counter and other.state is IssuerKeyState.ACTIVE for other in keys)
         if key.state is IssuerKeyState.ACTIVE and not newer:
-            raise KeyRotationError(f"no newer key of {issuer_id} issues yet", next_step="Activate the next key first.")
+            raise KeyRotationError(
+                Message("no newer key of %(issuer)s issues yet", issuer=issuer_id), next_step=Message("Activate the next key first.")
+            )
         self._custody.issuer_keys.move(actor, issuer_id, counter, IssuerKeyState.RETIRED, reason=reason or None)
         return self.get(actor, issuer_id, counter)
 
@@ -350,18 +357,22 @@ class IssuerKeys:
         if key.state is IssuerKeyState.ACTIVE:
             return ""
         if key.state is IssuerKeyState.GENERATED:
-            return f"the public key {name} is not published yet"
+            return Message("the public key %(key)s is not published yet", key=name)
         if key.state is IssuerKeyState.RETIRED:
-            return f"key {name} is retired"
+            return Message("key %(key)s is retired", key=name)
         if not key.in_custody:
-            return f"the private key {name} is not in custody"
+            return Message("the private key %(key)s is not in custody", key=name)
         if key.expires_at <= self._clock():
-            return f"key {name} has expired"
+            return Message("key %(key)s has expired", key=name)
         if key.state is IssuerKeyState.PUBLISHED or key.seen_live_at is None:
-            return f"the public key {name} was not seen at the public address yet"
+            return Message("the public key %(key)s was not seen at the public address yet", key=name)
         opens_at = self._may_activate_at(key)
         if opens_at is not None and self._clock() < opens_at:
-            return f"wallets and servers need time to learn key {name}: possible from {opens_at:%Y-%m-%d %H:%M} UTC"
+            return Message(
+                "wallets and servers need time to learn key %(key)s: possible from %(moment)s UTC",
+                key=name,
+                moment=f"{opens_at:%Y-%m-%d %H:%M}",
+            )
         return ""
 
     def _may_activate_at(self, key: RegisteredKey) -> datetime | None:

@@ -4,6 +4,7 @@ from console.errors import Incompatibility
 from console.publishing.compatibility import compare
 from console.schemes.models import CheckResult, FindingView
 from console.schemes.store import content_hash
+from gateway.inputs import Message
 from gateway.models import Channel
 from idemix.errors import IdemixError
 from idemix.scheme import keys
@@ -41,7 +42,7 @@ def check_version(
     if published is not None:
         incompatibilities = compare(scheme_id, published, proposed)
         if not signs_anew and content_hash(published) == content_hash(proposed):
-            refusals.append("Nothing was changed: the content is the published one.")
+            refusals.append(Message("Nothing was changed: the content is the published one."))
     try:
         verdict = verify_scheme(_signed(proposed, published, now), now=now)
     except IdemixError as error:
@@ -52,9 +53,12 @@ def check_version(
         refusals += _other_refusals(scheme_id, channel, verdict, proposed)
     errors = sum(finding.level == "error" for finding in findings)
     if errors:
-        refusals.append(f"The check found {errors} errors." if errors > 1 else "The check found an error.")
+        refusals.append(
+            Message("The check found %(number)s errors.", number=errors) if errors > 1 else Message("The check found an error.")
+        )
     if incompatibilities:
-        refusals.append("Installed clients could not follow: " + "; ".join(finding.message for finding in incompatibilities))
+        what = "; ".join(finding.message for finding in incompatibilities)
+        refusals.append(Message("Installed clients could not follow: %(what)s", what=what))
     return CheckResult(status, tuple(findings), incompatibilities, tree_hash, not refusals, tuple(refusals))
 
 
@@ -81,17 +85,17 @@ def _signed(proposed: SchemeTree, published: SchemeTree | None, now: int) -> Sch
 
 
 def _other_refusals(scheme_id: str, channel: Channel, verdict: SchemeVerdict, proposed: SchemeTree) -> list[str]:
-    refusals = []
+    refusals: list[str] = []
     if verdict.contents is not None:
         if verdict.contents.scheme.demo != (channel is Channel.DEMO):
             refusals.append(
-                "The scheme calls itself demo, but its channel is another."
+                Message("The scheme calls itself demo, but its channel is another.")
                 if verdict.contents.scheme.demo
-                else "The channel is demo, but the scheme does not call itself so."
+                else Message("The channel is demo, but the scheme does not call itself so.")
             )
         if verdict.scheme_id != scheme_id:
-            refusals.append(f"The description names scheme {verdict.scheme_id}, not {scheme_id}.")
+            refusals.append(Message("The description names scheme %(found)s, not %(scheme)s.", found=verdict.scheme_id, scheme=scheme_id))
     private = [path for path in proposed if is_private(path)]
     if private and channel is not Channel.DEMO:
-        refusals.append(f"{private[0]}: a private key may not be published.")
+        refusals.append(Message("%(path)s: a private key may not be published.", path=private[0]))
     return refusals

@@ -116,7 +116,7 @@ class Schemes:
             scheme_id = verdict.scheme_id
             authorize(actor, Action.SCHEME_IMPORT, scheme_scope(scheme_id))
             if self._known(scheme_id):
-                raise SchemeImportError(f"scheme {scheme_id} is here already")
+                raise SchemeImportError(Message("scheme %(scheme)s is here already", scheme=scheme_id))
             clone.update(f"refs/heads/{branch}", commit, old=clone.head(f"refs/heads/{branch}"))
             self._store.adopt(scheme_id, clone)
         assert verdict.contents is not None  # noqa: S101 - a valid scheme has contents
@@ -562,19 +562,19 @@ class Schemes:
             path = description_path(tree)
             tree = SchemeTree(files, name=scheme_type(tree[path], path)[0])
         except MalformedError as error:
-            raise SchemeImportError("there is no scheme", [str(error)]) from error
+            raise SchemeImportError(Message("there is no scheme"), [str(error)]) from error
         verdict = verify_scheme(tree, now=int(self._clock().timestamp()))
         if not verdict.is_valid or verdict.contents is None:
             listed = [f"{found.path}: {found.message}" if found.path else found.message for found in verdict.errors]
-            raise SchemeImportError(f"the scheme is not valid ({verdict.status.value})", listed)
+            raise SchemeImportError(Message("the scheme is not valid (%(status)s)", status=verdict.status.value), listed)
         if new.public_key and scheme_key_fingerprint(new.public_key.encode()) != scheme_key_fingerprint(tree["pk.pem"]):
-            raise SchemeImportError("the scheme is signed, but not under the public key given")
+            raise SchemeImportError(Message("the scheme is signed, but not under the public key given"))
         if verdict.contents.scheme.demo != (new.channel is Channel.DEMO):
             rule = Message("must be demo, as the scheme calls itself") if verdict.contents.scheme.demo else Message("cannot be demo")
             raise InvalidInputError({"channel": rule})
         private = [path for path in tree if is_private(path)]
         if private and not verdict.contents.scheme.demo:
-            raise SchemeImportError("the scheme is for production and holds private keys", private)
+            raise SchemeImportError(Message("the scheme is for production and holds private keys"), private)
         return verdict
 
     def _register(self, actor: Actor, tree: SchemeTree, issuer: str, counter: int, *, newest: int, newest_held: int) -> None:
@@ -605,7 +605,7 @@ class Schemes:
         try:
             self._database.write(work)
         except IntegrityError as error:
-            raise SchemeImportError(f"scheme {row.id} is here already") from error
+            raise SchemeImportError(Message("scheme %(scheme)s is here already", scheme=row.id)) from error
 
     def _note(
         self,

@@ -9,7 +9,7 @@ from flask_babel import gettext
 
 from console.authentication import actor, services
 from console.errors import ConsoleError, RepositoryError, SchemeImportError
-from console.messages import sentence
+from console.messages import finished, sentence, translated
 from console.schemes.forms import DraftForm, ImportForm
 from console.schemes.models import Channel, SchemeImport, SchemeSummary
 from gateway.authorization import Action, may, scheme_scope
@@ -54,7 +54,7 @@ def import_scheme() -> ResponseReturnValue:
         except InvalidInputError as error:
             form.show(error)
         except SchemeImportError as error:
-            form.refuse(sentence(error))
+            form.refuse(finished(translated(error.args[0])))
             findings = error.findings
         except RepositoryError as error:
             form.source.errors = [sentence(error)]
