@@ -1,13 +1,14 @@
 """A real console for tests: its own database, worker, web root over HTTP, and the pages on a free port."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from cryptography.hazmat.primitives import serialization
 from flask import Flask
@@ -35,6 +36,21 @@ class RunningConsole:
     url: str
     services: Services
     data: Path
+
+
+class _WholeAnswers:
+    """Hands an application's answers over whole, so that no file stays open when a browser leaves in the middle of one."""
+
+    def __init__(self, application: WSGIApplication) -> None:
+        self._application = application
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        answer = self._application(environ, start_response)
+        try:
+            return [b"".join(answer)]
+        finally:
+            if hasattr(answer, "close"):
+                answer.close()
 
 
 class _QuietPages(WSGIRequestHandler):
@@ -90,7 +106,7 @@ def running_console(data: Path, **settings: Any) -> Iterator[RunningConsole]:
         stop = threading.Event()
         worker = threading.Thread(target=run_worker, args=(services,), kwargs={"stop": stop}, name="worker")
         worker.start()
-        server = make_server("127.0.0.1", 0, create_app(services), threaded=True, request_handler=_QuietPages)
+        server = make_server("127.0.0.1", 0, _WholeAnswers(create_app(services)), threaded=True, request_handler=_QuietPages)
         pages = threading.Thread(target=server.serve_forever, name="pages")
         pages.start()
         try:
