@@ -18,6 +18,7 @@ class ConsoleSettings:
         kek_file: the file of the key-encryption key; made on first use where the embedded default runs.
         schemes_directory: the web root: one folder (a symbolic link) per published scheme; the gateway loads schemes from it.
         public_url: where the web root's parent is served, e.g. `http://127.0.0.1:8089/`; schemes stand at `schemes/<id>/` below it.
+        gateway_url: where backends and apps reach the gateway; a request for its host needs no permission.
         redis_url: carries changes to the workers at once, or None.
         production: demands https for fetching back and the long waiting period for every scheme.
         allow_private_addresses: git addresses and public addresses in private ranges may be reached.
@@ -34,6 +35,7 @@ class ConsoleSettings:
     kek_file: Path
     schemes_directory: Path
     public_url: str
+    gateway_url: str
     redis_url: str | None = None
     production: bool = False
     allow_private_addresses: bool = False

@@ -45,6 +45,7 @@ def services_of(settings: Settings) -> Services:
             kek_file=settings.kek_file,
             schemes_directory=settings.schemes_directory,
             public_url=settings.console_url.rstrip("/") + PUBLISHED + "/",
+            gateway_url=settings.gateway_url,
             redis_url=settings.redis_url,
             production=settings.production,
             allow_private_addresses=not settings.production,

@@ -403,7 +403,7 @@ def explain_request(name: str) -> Response:
     requestor = services().requestors.get(caller(), name)
     pasted = read_request(_body(PastedRequest).request)
     everyone = services().requestors.global_permissions(caller())
-    return _answer(explain(pasted, requestor.permissions, everyone, urlsplit(services().settings.public_url).netloc))
+    return _answer(explain(pasted, requestor.permissions, everyone, urlsplit(services().settings.gateway_url).netloc))
 
 
 # --- jobs and audit ---

@@ -73,7 +73,7 @@ def explain_request(name: str) -> ResponseReturnValue:
     try:
         pasted = read_request(form.request.data or "")
         everyone = services().requestors.global_permissions(actor())
-        explained = explain(pasted, requestor.permissions, everyone, urlsplit(services().settings.public_url).netloc)
+        explained = explain(pasted, requestor.permissions, everyone, urlsplit(services().settings.gateway_url).netloc)
     except InvalidInputError as error:
         form.show(error)
         status = 422

@@ -91,6 +91,7 @@ def make_installation(directory: Path, migrated_sqlite_file: Path, clock: Moving
         kek_file=directory / "kek",
         schemes_directory=directory / "schemes",
         public_url=f"http://127.0.0.1:{server.server_port}/",
+        gateway_url="http://gateway.example/",
         modulus_bits=1024,
     )
     services = build_services(settings, clock)

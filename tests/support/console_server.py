@@ -89,6 +89,7 @@ def console_services(data: Path, public_url: str = "http://127.0.0.1:1/", **sett
             kek_file=data / "kek",
             schemes_directory=data / "web" / "schemes",
             public_url=public_url,
+            gateway_url="http://gateway.example/",
             allow_private_addresses=True,
             **settings,
         )

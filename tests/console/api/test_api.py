@@ -154,6 +154,9 @@ def test_a_requestor_is_registered_and_its_requests_are_explained(call: Call, sm
         explained = call("POST", "/requestors/shop/explain", {"request": request})[1]
         assert str(explained["allowed"]).lower() == allowed
         assert bool(explained["reason"]) is (allowed == "false")
+    for host, allowed in (("gateway.example", True), ("elsewhere.example", False)):
+        request = f'{{"@context": "{context}", "host": "{host}", "disclose": [[["irma-demo.RU.studentCard.level"]]]}}'
+        assert call("POST", "/requestors/shop/explain", {"request": request})[1]["allowed"] is allowed
     assert call("DELETE", f"/requestors/shop/keys/{created['key']['id']}")[1]["keys"][0]["revoked_at"] is not None
     status, error = call("POST", "/requestors/shop/suspend", {})
     assert (status, set(error["fields"])) == (422, {"reason"})

@@ -42,7 +42,7 @@ def main() -> None:
     given = json.loads(sys.argv[1])
     point = sys.argv[2]
     directory = Path(given["directory"])
-    settings = ConsoleSettings(directory, given["database"], directory / "kek", directory / "schemes", given["url"])
+    settings = ConsoleSettings(directory, given["database"], directory / "kek", directory / "schemes", given["url"], given["url"])
     start = datetime.fromisoformat(given["now"]).timestamp() - datetime.now(UTC).timestamp()
     services = build_services(settings, lambda: datetime.fromtimestamp(datetime.now(UTC).timestamp() + start, UTC))
     for name, kind in OPERATIONS.items():
