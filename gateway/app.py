@@ -29,7 +29,7 @@ from .key_use import KeyUse
 from .permissions import NO_PERMISSIONS
 from .requestors.directory import DirectoryRequestor, RequestorDirectory
 from .requestors.service import Requestors
-from .runtime import Gateway, authorization, current_gateway, json_response, load_client_session, require_token
+from .runtime import Gateway, authorization, current_gateway, empty_response, json_response, load_client_session, require_token
 from .schemes import CustodyKeys, FixedSchemes, SchemeDirectories, SchemeSource
 from .sessions import NoArchive, SessionArchive, Sessions
 from .startup import checked_directory
@@ -39,6 +39,7 @@ from .stores.factory import open_store
 log = structlog.get_logger(__name__)
 
 _CLIENT_PATH: Final = "irma/session/"
+_REQUESTOR_PATH: Final = "session/"
 
 
 def create_app(
@@ -117,9 +118,7 @@ def create_client_app(app: Flask) -> Flask:
 
 
 def _client_blueprints(prefix: str) -> tuple[Blueprint, ...]:
-    frontend = frontend_api.blueprint(prefix)
-    frontend.before_request(_require_frontend)
-    return client_api.blueprint(prefix), frontend
+    return client_api.blueprint(prefix), frontend_api.blueprint(prefix)
 
 
 def _scheme_source(config: GatewayConfig, custody_keys: CustodyKeys | None, clock: Clock) -> SchemeSource:
@@ -171,33 +170,46 @@ def _flask(gateway: Gateway, blueprints: Iterable[Blueprint]) -> Flask:
 
 
 def _before_view() -> Response | None:
-    """Answer preflights, load the session of the app's paths, refuse other methods; in this order, also where no view fits."""
+    """What is done in this order before any view, also where none fits.
+
+    Preflights are answered; of paths below a session its token is read; the app's paths have the session loaded, and the
+    frontend's among them its secret compared; other methods are refused.
+    """
     g.refusal = None
     if cors.is_preflight():
         return cors.preflight_response()
     if request.environ["PATH_INFO"].startswith("//"):
         # Werkzeug reads over doubled slashes at the beginning; the reference does not.
         raise NotFound
-    token = _client_token()
-    if token is not None:
-        require_token(token, "clientToken")
-        g.session = load_client_session(token)
+    _check_requestor_path()
+    _load_client_path()
     if request.method in ("HEAD", "OPTIONS") and request.routing_exception is None:
         raise MethodNotAllowed
     return None
 
 
-def _client_token() -> str | None:
-    """The client token of a path under `irma/session/`; None for other paths, and for starting a static session."""
-    base = current_gateway().config.api_prefix.rstrip("/") + "/" + _CLIENT_PATH
-    token, slash, _ = request.path.removeprefix(base).partition("/")
-    if not _is_client_path() or not request.path.startswith(base) or not token or (request.method == "POST" and not slash):
-        return None
-    return token
+def _below(base: str) -> str:
+    """What stands in the path behind a base within the prefix, "" where the path is another."""
+    whole = current_gateway().config.api_prefix.rstrip("/") + "/" + base
+    return request.path.removeprefix(whole) if request.path.startswith(whole) else ""
 
 
-def _require_frontend() -> None:
-    check_frontend(g.session, authorization())
+def _check_requestor_path() -> None:
+    below = _below(_REQUESTOR_PATH)
+    if below and "requestor_api" in current_app.blueprints:
+        require_token(below.partition("/")[0], "requestorToken")
+
+
+def _load_client_path() -> None:
+    below = _below(_CLIENT_PATH)
+    token, slash, rest = below.partition("/")
+    is_static_session = request.method == "POST" and not slash
+    if not below or is_static_session or not _is_client_path():
+        return
+    require_token(token, "clientToken")
+    g.session = load_client_session(token)
+    if rest.partition("/")[0] == "frontend":
+        check_frontend(g.session, authorization())
 
 
 def _is_client_path() -> bool:
@@ -216,9 +228,7 @@ def _http_error(error: HTTPException) -> Response:
         return json_response({"status": status, "error": "INVALID_REQUEST"}, status)
     if status == 404:
         return Response("404 page not found\n", status, content_type="text/plain; charset=utf-8")
-    response = Response(status=status)
-    del response.headers["Content-Type"]
-    return response
+    return empty_response(status)
 
 
 def _error(error: Exception) -> Response:

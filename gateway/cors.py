@@ -19,6 +19,7 @@ def is_preflight() -> bool:
 def preflight_response() -> Response:
     """The answer to a preflight: with the method and headers asked for, or without any where they are not allowed."""
     response = Response(status=200)
+    del response.headers["Content-Type"]
     response.headers["Vary"] = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
     method = request.headers["Access-Control-Request-Method"].upper()
     asked = [name.strip() for name in request.headers.get("Access-Control-Request-Headers", "").split(",") if name.strip()]

@@ -74,6 +74,13 @@ def text_response(text: str | bytes) -> Response:
     return Response(text, content_type=TEXT_CONTENT_TYPE)
 
 
+def empty_response(status: int = 200) -> Response:
+    """An answer without body, and so without media type."""
+    response = Response(status=status)
+    del response.headers["Content-Type"]
+    return response
+
+
 def authorization() -> str:
     """The Authorization header, "" where it is absent. Its bytes are read as UTF-8."""
     value = request.headers.get("Authorization", "").strip(" \t")
@@ -150,7 +157,7 @@ def stream_events(load: Callable[[], Session], render: Callable[[StatusChange], 
     try:
         # Only now: what happens from here on reaches the stream.
         if load().status.is_finished:
-            raise UnexpectedRequestError
+            raise UnexpectedRequestError("Can't subscribe to server sent events of finished session")
     except BaseException:
         stream.close()
         raise

@@ -2,7 +2,7 @@
 
 import flask
 
-from ..runtime import authorization, client_session_loader, current_gateway
+from ..runtime import authorization, client_session_loader, current_gateway, empty_response
 
 
 def complete_pairing(token: str) -> flask.Response:  # noqa: ARG001 - the session is loaded already
@@ -11,4 +11,4 @@ def complete_pairing(token: str) -> flask.Response:  # noqa: ARG001 - the sessio
     current_gateway().sessions.change(
         client_session_loader(), lambda engine, session: (engine.complete_pairing(session, authorization=secret), None)
     )
-    return flask.Response(status=204)
+    return empty_response(204)

@@ -10,7 +10,8 @@ def blueprint(prefix: str) -> Blueprint:
     api = Blueprint("requestor_api", __name__, url_prefix=prefix)
     for path in ("/session", "/session/"):
         api.add_url_rule(path, endpoint=f"create_session{path.count('/')}", view_func=create_session.create_session, methods=["POST"])
-    api.add_url_rule("/session/<token>", view_func=cancel.cancel_session, methods=["DELETE"])
+    for path in ("/session/<token>", "/session/<token>/"):
+        api.add_url_rule(path, endpoint=f"cancel_session{path.count('/')}", view_func=cancel.cancel_session, methods=["DELETE"])
     api.add_url_rule("/session/<token>/status", view_func=status.session_status)
     api.add_url_rule("/session/<token>/statusevents", view_func=status_events.session_status_events)
     api.add_url_rule("/session/<token>/result", view_func=result.session_result)

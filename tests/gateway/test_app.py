@@ -34,6 +34,7 @@ ROUTES = {
     ("POST", "/session"),
     ("POST", "/session/"),
     ("DELETE", "/session/<token>"),
+    ("DELETE", "/session/<token>/"),
     ("GET", "/session/<token>/status"),
     ("GET", "/session/<token>/statusevents"),
     ("GET", "/session/<token>/result"),

@@ -29,6 +29,8 @@ def error_of(response: Any) -> tuple[int, str, str | None]:
         ("DELETE", UNKNOWN, (400, "SESSION_UNKNOWN", None)),
         ("GET", "/irma/session/short", (400, "INVALID_REQUEST", "string did not pass input validation for clientToken")),
         ("GET", "/irma/session/", (404, "INVALID_REQUEST", None)),
+        ("GET", "/irma/session//", (400, "INVALID_REQUEST", "string did not pass input validation for clientToken")),
+        ("POST", "/irma/session//status", (400, "INVALID_REQUEST", "string did not pass input validation for clientToken")),
         ("GET", "/irma/nope", (404, "INVALID_REQUEST", None)),
         ("POST", UNKNOWN, (400, "INVALID_REQUEST", "unknown static session")),
     ],
@@ -37,15 +39,29 @@ def test_paths_without_session(gateway: TestGateway, method: str, path: str, exp
     assert error_of(gateway.client.open(path, method=method)) == expected
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "status"), [("GET", "nope", 404), ("GET", "proofs", 405), ("PUT", "", 405), ("GET", "frontend/options", 405)]
-)
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "nope", 404), ("GET", "proofs", 405), ("PUT", "", 405)])
 @pytest.mark.feature("I6.1")
 def test_paths_with_session(gateway: TestGateway, method: str, path: str, status: int) -> None:
     phone = gateway.phone()
     base = phone.path(gateway.start(DISCLOSURE)["sessionPtr"])
     response = gateway.client.open(f"{base}/{path}", method=method)
     assert (response.status_code, response.get_json()) == (status, {"status": status, "error": "INVALID_REQUEST"})
+
+
+def test_answers_without_body_have_no_media_type(gateway: TestGateway) -> None:
+    path = gateway.phone().path(gateway.start(DISCLOSURE)["sessionPtr"])
+    for _ in range(2):
+        response = gateway.client.delete(path)
+        assert (response.status_code, response.data, response.content_type) == (200, b"", None)
+
+
+def test_no_events_of_a_finished_session(gateway: TestGateway) -> None:
+    package = gateway.start(DISCLOSURE)
+    path = gateway.phone().path(package["sessionPtr"])
+    gateway.client.delete(path)
+    refusal = (403, "UNEXPECTED_REQUEST", "Can't subscribe to server sent events of finished session")
+    assert error_of(gateway.client.get(f"{path}/statusevents")) == refusal
+    assert error_of(gateway.get(package, "statusevents")) == refusal
 
 
 @pytest.mark.feature("I6.4")

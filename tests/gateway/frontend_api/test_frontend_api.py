@@ -18,6 +18,27 @@ def test_the_secret_is_needed(gateway: TestGateway, method: str, path: str, secr
     assert response.get_json() == {"status": 403, "error": "UNAUTHORIZED", "description": "You are not authorized to access the session"}
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("GET", "", 404), ("GET", "/", 404), ("GET", "/nope", 404), ("GET", "/options", 405), ("PUT", "/status", 405)]
+)
+def test_the_secret_is_needed_before_the_path_is_looked_at(gateway: TestGateway, method: str, path: str, status: int) -> None:
+    package = gateway.start(DISCLOSURE)
+    url = gateway.phone().path(package["sessionPtr"]) + "/frontend" + path
+    assert gateway.client.open(url, method=method).status_code == 403
+    response = gateway.client.open(url, method=method, headers={"Authorization": package["frontendRequest"]["authorization"]})
+    assert (response.status_code, response.get_json()) == (status, {"status": status, "error": "INVALID_REQUEST"})
+
+
+def test_pairing_is_confirmed_without_a_body(gateway: TestGateway) -> None:
+    package = gateway.start(DISCLOSURE)
+    base = gateway.phone().path(package["sessionPtr"]) + "/frontend"
+    secret = {"Authorization": package["frontendRequest"]["authorization"]}
+    gateway.client.post(f"{base}/options", json={"@context": CONTEXT, "pairingMethod": "pin"}, headers=secret)
+    gateway.phone().connect(package["sessionPtr"])
+    response = gateway.client.post(f"{base}/pairingcompleted", headers=secret)
+    assert (response.status_code, response.data, response.content_type) == (204, b"", None)
+
+
 def test_options(gateway: TestGateway) -> None:
     package = gateway.start(DISCLOSURE)
     base = gateway.phone().path(package["sessionPtr"]) + "/frontend"
