@@ -2,7 +2,8 @@
 
 A comb for a base g with h teeth and a columns holds the 2^h products of the powers g^(2^(a·t)), t = 0 … h-1. An exponent
 of h·a bits, written as h rows of a bits, then costs one multiplication a column, and the a squarings are shared by all
-bases of the product. Longer exponents are cut into blocks of h·a bits, each with a table of its own.
+bases of the product. Longer exponents are cut into blocks of h·a bits, each with a table of its own. A base with exponents
+of very different lengths has a comb for each, since a short exponent in a long comb costs as much as a long one.
 
 Tables are kept per modulus, bounded in memory over all moduli: the least recently used go first.
 
@@ -16,51 +17,89 @@ import struct
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Final
 
 from gmpy2 import mpz
 
 from .modular import inverse, powmod
 
-#: Teeth of a comb: 2^10 entries a table, one multiplication per 10 bits of exponent.
-TEETH: Final = 10
-
 #: What the tables of all keys together may take.
 DEFAULT_TABLE_BYTES: Final = 256 << 20
 
-#: Bytes that an entry takes beside its limbs: the number object, its allocation and its place in the list.
+#: Bytes that an entry takes beside its limbs: the number object, its allocation and its place in the table.
 _ENTRY_OVERHEAD: Final = 72
 
 _BITS_TO_LANES: Final = bytes.maketrans(b"01", b"\x00\x01")
 
 
+class CombShape:
+    """How a comb is laid out.
+
+    Args:
+        bits: the longest exponent that it serves.
+        teeth: h, 15 at most: a table has 2^h entries, and an exponent of n bits costs about n/h multiplications.
+        blocks: in how many the exponent is cut: more blocks, fewer squarings.
+
+    Attributes:
+        columns: a.
+    """
+
+    __slots__ = ("_gatherer", "_unpack", "bits", "columns", "teeth")
+
+    def __init__(self, bits: int, teeth: int, blocks: int = 1) -> None:
+        self.bits = bits
+        self.teeth = teeth
+        self.columns = -(-bits // (teeth * blocks))
+        self._gatherer = (mpz(1) << 16 * self.columns) - 2
+        self._unpack = struct.Struct(f"<{self.columns}H").unpack
+
+    def block_count(self, bits: int) -> int:
+        """The blocks of an exponent of `bits` bits."""
+        return -(-bits // (self.teeth * self.columns))
+
+    def digits(self, exponent: mpz, block_count: int) -> list[tuple[int, ...]]:
+        """Return per block, the lowest first, the digit of every column, the lowest first.
+
+        The bits of a block become 16-bit lanes of an integer ∑ row_t · B^t with B = 2^(16 · columns). Its remainder by B - 2 is
+        ∑ row_t · 2^t: the lanes of the digits, all of them gathered by one division.
+        """
+        block_bits = self.teeth * self.columns
+        lanes = exponent.digits(2).zfill(block_count * block_bits).encode("utf-16-be").translate(_BITS_TO_LANES)
+        return [
+            self._unpack((mpz.from_bytes(lanes[end - 2 * block_bits : end], "big") % self._gatherer).to_bytes(2 * self.columns, "little"))
+            for end in range(len(lanes), 0, -2 * block_bits)
+        ]
+
+
 class _Comb:
     """The tables of one base, block after block."""
 
-    __slots__ = ("_capacity", "_next_power", "blocks", "used")
+    __slots__ = ("_next_power", "blocks", "shape", "used")
 
-    def __init__(self, base: mpz, capacity_bits: int) -> None:
-        self.blocks: list[list[mpz]] = []
+    def __init__(self, base: mpz, shape: CombShape) -> None:
+        # Tuples of numbers, unlike lists, are nothing for the garbage collector to walk through.
+        self.blocks: list[tuple[mpz, ...]] = []
+        self.shape = shape
         self.used = False
         self._next_power = base
-        self._capacity = capacity_bits
 
-    def covers(self, block_count: int) -> bool:
-        return len(self.blocks) >= block_count
+    @property
+    def next_teeth(self) -> int:
+        """The teeth of the block to be built next; the last may have fewer."""
+        bits_left = self.shape.bits - len(self.blocks) * self.shape.teeth * self.shape.columns
+        return min(self.shape.teeth, -(-bits_left // self.shape.columns))
 
-    def extend(self, modulus: mpz, columns: int) -> int:
-        """Build the table of the next block and return its number of entries."""
-        bits_left = self._capacity - len(self.blocks) * TEETH * columns
-        teeth = min(TEETH, -(-bits_left // columns))
-        step = mpz(1) << columns
+    def extend(self, modulus: mpz) -> None:
+        """Build the table of the next block."""
+        step = mpz(1) << self.shape.columns
         power = self._next_power
         table = [mpz(1)]
-        for _ in range(teeth):
+        for _ in range(self.next_teeth):
             table += [entry * power % modulus for entry in table]
             power = powmod(power, step, modulus)
         self._next_power = power
-        self.blocks.append(table)
-        return len(table)
+        self.blocks.append(tuple(table))
 
 
 class _ModulusTables:
@@ -69,7 +108,7 @@ class _ModulusTables:
     __slots__ = ("combs", "lock", "size")
 
     def __init__(self) -> None:
-        self.combs: dict[mpz, _Comb] = {}
+        self.combs: dict[tuple[mpz, int], _Comb] = {}
         self.lock = threading.Lock()
         self.size = 0
 
@@ -136,17 +175,15 @@ class PowerProducts:
 
     Args:
         modulus: N.
-        capacities: per base the longest exponent for which tables are built, in bits; longer ones are computed plainly.
-        columns: the columns of the combs; `TEETH` times as many bits make a block.
+        shapes: per base the combs that it has, the shortest first; an exponent goes to the first that it fits, and one longer
+            than all of them is computed plainly.
     """
 
-    __slots__ = ("_cache", "_capacities", "_columns", "_gatherer", "_modulus")
+    __slots__ = ("_cache", "_modulus", "_shapes")
 
-    def __init__(self, modulus: mpz, capacities: Mapping[mpz, int], columns: int, cache: TableCache = TABLES) -> None:
+    def __init__(self, modulus: mpz, shapes: Mapping[mpz, Sequence[CombShape]], cache: TableCache = TABLES) -> None:
         self._modulus = modulus
-        self._capacities = capacities
-        self._columns = columns
-        self._gatherer = (mpz(1) << 16 * columns) - 2
+        self._shapes = shapes
         self._cache = cache
 
     def product(self, terms: Sequence[tuple[mpz, mpz]]) -> mpz:
@@ -160,71 +197,57 @@ class PowerProducts:
     def build(self) -> None:
         """Build all tables now."""
         tables = self._cache.entry(self._modulus)
-        for base, capacity in self._capacities.items():
-            with tables.lock:
-                tables.combs.setdefault(base, _Comb(base, capacity)).used = True
-            self._blocks(tables, base, capacity)
+        for base, shapes in self._shapes.items():
+            for shape in shapes:
+                with tables.lock:
+                    tables.combs.setdefault((base, shape.bits), _Comb(base, shape)).used = True
+                self._blocks(tables, base, shape, shape.bits)
 
     def _product(self, terms: list[tuple[mpz, mpz]]) -> mpz:
         tables = self._cache.entry(self._modulus)
         result = mpz(1)
-        blocks: list[list[mpz]] = []
+        blocks: list[tuple[mpz, ...]] = []
         digits: list[tuple[int, ...]] = []
         for base, exponent in terms:
-            found = self._blocks(tables, base, exponent.bit_length())
-            if found is None:
+            bits = exponent.bit_length()
+            shape = next((shape for shape in self._shapes.get(base, ()) if bits <= shape.bits), None)
+            found = self._blocks(tables, base, shape, bits) if shape else None
+            if shape is None or found is None:
                 result = result * powmod(base, exponent, self._modulus) % self._modulus
             else:
                 blocks += found
-                digits += self._digits(exponent, len(found))
+                digits += shape.digits(exponent, len(found))
         if blocks:
             result = result * self._evaluate(blocks, digits) % self._modulus
         return result
 
-    def _blocks(self, tables: _ModulusTables, base: mpz, bits: int) -> list[list[mpz]] | None:
+    def _blocks(self, tables: _ModulusTables, base: mpz, shape: CombShape, bits: int) -> list[tuple[mpz, ...]] | None:
         """Return the tables that cover an exponent of `bits` bits, or None where there are none: a first use, or no room."""
-        capacity = self._capacities.get(base, 0)
-        if bits > capacity:
-            return None
-        count = -(-bits // (TEETH * self._columns))
-        comb = tables.combs.get(base)
-        if comb is not None and comb.covers(count):
+        count = shape.block_count(bits)
+        comb = tables.combs.get((base, shape.bits))
+        if comb is not None and len(comb.blocks) >= count:
             return comb.blocks[:count]
         with tables.lock:
-            comb = tables.combs.setdefault(base, _Comb(base, capacity))
+            comb = tables.combs.setdefault((base, shape.bits), _Comb(base, shape))
             if not comb.used:
                 comb.used = True
                 return None
-            while not comb.covers(count):
-                size = (1 << TEETH) * (self._modulus.bit_length() // 8 + _ENTRY_OVERHEAD)
+            while len(comb.blocks) < count:
+                size = (1 << comb.next_teeth) * (self._modulus.bit_length() // 8 + _ENTRY_OVERHEAD)
                 if not self._cache.reserve(self._modulus, tables, size):
                     return None
-                comb.extend(self._modulus, self._columns)
+                comb.extend(self._modulus)
             return comb.blocks[:count]
 
-    def _digits(self, exponent: mpz, block_count: int) -> list[tuple[int, ...]]:
-        """Return per block the digit of every column, the highest column first.
-
-        The bits of a block become 16-bit lanes of an integer ∑ row_t · B^t with B = 2^(16 · columns). Its remainder by B - 2 is
-        ∑ row_t · 2^t: the lanes of the digits, all of them gathered by one division.
-        """
-        columns = self._columns
-        text = exponent.digits(2).zfill(block_count * TEETH * columns)
-        lanes = text.encode("utf-16-be").translate(_BITS_TO_LANES)
-        block_bytes = 2 * TEETH * columns
-        unpack = struct.Struct(f">{columns}H").unpack
-        return [
-            unpack((mpz.from_bytes(lanes[end - block_bytes : end], "big") % self._gatherer).to_bytes(2 * columns, "big"))
-            for end in range(len(lanes), 0, -block_bytes)
-        ]
-
-    def _evaluate(self, blocks: list[list[mpz]], digits: list[tuple[int, ...]]) -> mpz:
+    def _evaluate(self, blocks: list[tuple[mpz, ...]], digits: list[tuple[int, ...]]) -> mpz:
         modulus = self._modulus
         # Looked up table by table, the entries come from memory while others are still on their way.
-        factors = [[table[digit] for digit in row] for table, row in zip(blocks, digits, strict=True)]
+        factors = [list(map(table.__getitem__, row)) for table, row in zip(blocks, digits, strict=True)]
         result = mpz(1)
-        for column in zip(*factors, strict=True):
+        # From the highest column down; blocks of fewer columns join later.
+        for column in reversed(list(zip_longest(*factors))):
             result = result * result % modulus
             for factor in column:
-                result = result * factor % modulus
+                if factor is not None:
+                    result = result * factor % modulus
         return result

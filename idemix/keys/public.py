@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Self
 
@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from gmpy2 import mpz
 
-from ..arith.fixed_base import TEETH, PowerProducts
+from ..arith.fixed_base import CombShape, PowerProducts
 from ..arith.modular import inverse, is_unit
 from ..errors import MalformedKeyError
 from ..params import SystemParameters, params_for
@@ -89,10 +89,16 @@ class PublicKey:
         object.__setattr__(self, "_Z_inverse", Z_inverse)
 
     def _power_products(self, Z_inverse: mpz) -> PowerProducts:
-        """Tables reach as far as the longest response on each base; two blocks of a comb hold the response of an attribute."""
-        capacities = dict.fromkeys(self.R, self.params.l_m_commit + 2)
-        capacities |= {self.S: self.params.l_v_commit + 1, Z_inverse: self.params.l_h}
-        return PowerProducts(self.N, capacities, columns=-(-(self.params.l_m_commit + 2) // (2 * TEETH)))
+        """Tables reach as far as the longest response on each base.
+
+        A base of an attribute has a comb for the attribute itself, as in a signature, and one for responses.
+        """
+        params = self.params
+        attribute = CombShape(params.l_m, teeth=10)
+        response = CombShape(params.l_m_commit + 2, teeth=11)
+        shapes: dict[mpz, Sequence[CombShape]] = dict.fromkeys(self.R, (attribute, response))
+        shapes |= {self.S: [CombShape(params.l_v_commit + 1, teeth=11, blocks=5)], Z_inverse: [CombShape(params.l_h, teeth=10)]}
+        return PowerProducts(self.N, shapes)
 
     def build_tables(self) -> None:
         """Build the tables of powers now instead of when the key is used a second time."""

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from idemix.arith import fixed_base
-from idemix.arith.fixed_base import PowerProducts, TableCache
+from idemix.arith.fixed_base import CombShape, PowerProducts, TableCache
 from tests.support.randomness import SeededRandom
 
 MODULUS = (mpz(1) << 127) - 1
@@ -17,8 +17,8 @@ BASES = (mpz(3), mpz(5), mpz(7))
 exponents = st.integers(-(1 << 260), 1 << 260)
 
 
-def make(cache: TableCache, capacity: int = 200) -> PowerProducts:
-    return PowerProducts(MODULUS, dict.fromkeys(BASES, capacity), columns=7, cache=cache)
+def make(cache: TableCache) -> PowerProducts:
+    return PowerProducts(MODULUS, dict.fromkeys(BASES, (CombShape(50, teeth=5), CombShape(200, teeth=9, blocks=3))), cache)
 
 
 def plain(terms: list[tuple[mpz, mpz]]) -> int:
@@ -45,10 +45,10 @@ def test_tables_are_built_at_the_second_use_and_as_far_as_needed() -> None:
 
 
 def test_the_bound_holds_and_the_least_recently_used_go_first() -> None:
-    one_table = (1 << fixed_base.TEETH) * (MODULUS.bit_length() // 8 + fixed_base._ENTRY_OVERHEAD)
+    one_table = (1 << 8) * (MODULUS.bit_length() // 8 + fixed_base._ENTRY_OVERHEAD)
     cache = TableCache(2 * one_table)
     moduli = [MODULUS - 2 * i for i in range(50)]
-    products = [PowerProducts(modulus, {mpz(3): 60}, columns=7, cache=cache) for modulus in moduli]
+    products = [PowerProducts(modulus, {mpz(3): (CombShape(60, teeth=8),)}, cache) for modulus in moduli]
     for product in products:
         product.build()
         assert cache.size_bytes <= 2 * one_table
@@ -83,6 +83,6 @@ def test_many_threads_get_the_same() -> None:
 
 
 def test_a_base_without_inverse_has_no_negative_power() -> None:
-    products = PowerProducts(mpz(15), {mpz(3): 64}, columns=2, cache=TableCache())
+    products = PowerProducts(mpz(15), {mpz(3): (CombShape(64, teeth=8),)}, TableCache())
     with pytest.raises(ZeroDivisionError):
         products.product([(mpz(3), mpz(-1))])
