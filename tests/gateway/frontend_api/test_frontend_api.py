@@ -19,7 +19,8 @@ def test_the_secret_is_needed(gateway: TestGateway, method: str, path: str, secr
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status"), [("GET", "", 404), ("GET", "/", 404), ("GET", "/nope", 404), ("GET", "/options", 405), ("PUT", "/status", 405)]
+    ("method", "path", "status"),
+    [("GET", "", 404), ("GET", "/", 404), ("GET", "/nope", 404), ("GET", "/options", 405), ("PUT", "/status", 405)],
 )
 def test_the_secret_is_needed_before_the_path_is_looked_at(gateway: TestGateway, method: str, path: str, status: int) -> None:
     package = gateway.start(DISCLOSURE)
