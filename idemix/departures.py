@@ -62,6 +62,7 @@ _RULES: Final = (
         MalformedAttributeError,
         "A metadata attribute has at most 24 bytes; key counter and validity fit into two bytes each.",
     ),
+    Departure("credential-validity", MalformedRequestError, "A credential is valid for as many weeks as its metadata attribute can tell."),
     Departure("content-type", MalformedRequestError, "A media type is compared whole, apart from its parameters."),
     Departure("content-encoding", MalformedRequestError, "A body is taken as it is: a Content-Encoding other than identity is refused."),
     Departure("single-authorization", NotPermittedError, "Authorization is one header with one token."),

@@ -3,6 +3,9 @@
 Source: irmago `irma/messages.go` (Disclosure), `irma/irma_signature.go` (SignedMessage).
 """
 
+import base64
+import binascii
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final, Self, TypeAlias
 
@@ -94,6 +97,39 @@ class Disclosure:
         return {"proofs": self.proofs.to_json(), "indices": indices_to_json(self.indices)}
 
 
+def _read_timestamp(value: object) -> dict[str, object] | None:
+    """Read the form of a time stamp; unknown keys are left out and absent ones are written, as the reference does.
+
+    Source: go-atum `api.go` (Timestamp).
+
+    Raises:
+        MalformedRequestError: it has another form.
+    """
+    if value is None:
+        return None
+    stamp = Fields.read(value, "timestamp", frozenset({"Time", "ServerUrl", "Sig", "Hashing"}))
+    signature = Fields.read(stamp.get("Sig"), "timestamp.Sig", frozenset({"Alg", "Data", "PublicKey"}))
+    result: dict[str, object] = {
+        "Time": stamp.integer("Time"),
+        "ServerUrl": stamp.text("ServerUrl"),
+        "Sig": {"Alg": signature.text("Alg"), "Data": _read_base64(signature, "Data"), "PublicKey": _read_base64(signature, "PublicKey")},
+    }
+    if stamp.get("Hashing") is not None:
+        hashing = Fields.read(stamp.get("Hashing"), "timestamp.Hashing", frozenset({"Hash", "Prefix"}))
+        result["Hashing"] = {"Hash": hashing.text("Hash"), "Prefix": _read_base64(hashing, "Prefix")}
+    return result
+
+
+def _read_base64(fields: Fields, name: str) -> str | None:
+    text = fields.optional_text(name)
+    if text is None:
+        return None
+    try:
+        return base64.b64encode(base64.b64decode(text, validate=True)).decode()
+    except (binascii.Error, ValueError) as error:
+        raise MalformedRequestError(fields.path(name), "not base64 in the standard alphabet with padding") from error
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedMessage:
     """A message signed with attributes.
@@ -103,7 +139,7 @@ class SignedMessage:
         indices: see `Disclosure`.
         nonce, context: those of the request; the proofs are over a nonce derived from this one and the message.
         message: the text that is signed.
-        timestamp: the time stamp as it was sent, or None.
+        timestamp: the time stamp as JSON, of which only the form is checked, or None.
         ld_context: `@context`; empty in the older form.
     """
 
@@ -114,7 +150,7 @@ class SignedMessage:
     nonce: mpz
     context: mpz
     message: str
-    timestamp: object = None
+    timestamp: Mapping[str, object] | None = None
     ld_context: str = LD_CONTEXT
 
     @classmethod
@@ -135,24 +171,23 @@ class SignedMessage:
         """
         fields = _read_fields(value, _SIGNED_MESSAGE_FIELDS)
         try:
-            ld_context, message = fields.text("@context"), fields.text("message")
+            ld_context, message, timestamp = fields.text("@context"), fields.text("message"), _read_timestamp(fields.get("timestamp"))
         except MalformedRequestError as error:
-            raise MalformedProofError(error.where, error.rule) from error
+            raise MalformedProofError(error.where, error.rule, departure=error.departure) from error
         return cls(
             signature=ProofList.from_json(fields.get("signature"), "signature"),
             indices=indices_from_json(fields.get("indices")),
             nonce=decode_integer(fields.get("nonce"), "nonce"),
             context=decode_integer(fields.get("context"), "context"),
             message=message,
-            timestamp=fields.get("timestamp"),
+            timestamp=timestamp,
             ld_context=ld_context,
         )
 
     def to_json(self) -> dict[str, object]:
         """Write the message as the reference does."""
-        result: dict[str, object] = {"@context": self.ld_context} if self.ld_context else {}
         return {
-            **result,
+            "@context": self.ld_context,
             "signature": self.signature.to_json() or None,
             "indices": indices_to_json(self.indices),
             "nonce": encode_integer(self.nonce),

@@ -18,6 +18,9 @@ from ..integers import integer_from_bytes, integer_to_bytes
 
 WEEK_SECONDS: Final = 604_800
 
+#: What fits into the two bytes of the validity.
+MAX_VALIDITY_WEEKS: Final = 0xFFFF
+
 #: The version of the metadata attribute that is issued.
 METADATA_VERSION: Final = 3
 

@@ -272,7 +272,7 @@ class SessionEngine:
                 commitments = Commitments.of(message, wanted, self._configuration)
             except SessionError as refusal:
                 raise self._failed(session, refusal) from refusal
-            verified = self._verified(session, partial(verify_commitments, commitments, self._configuration, now=now))
+            verified = self._verified(session, partial(verify_commitments, commitments, self._configuration, now=now), tells_cause=False)
         if verified.status is ProofStatus.EXPIRED:
             raise self._failed(session, AttributesExpiredError())
         if verified.status is not ProofStatus.VALID:
@@ -283,8 +283,8 @@ class SessionEngine:
             raise self._failed(session, IssuanceFailedError(str(cause))) from cause
         return self._answered(session, verified, ServerResponse(verified.status, signatures))
 
-    def _verified(self, session: Session, verify: Callable[[], Verified]) -> Verified:
-        """Run a verification; what is no matter of proof status fails the session."""
+    def _verified(self, session: Session, verify: Callable[[], Verified], *, tells_cause: bool = True) -> Verified:
+        """Run a verification; what is no matter of proof status fails the session. Answers to issuance do not tell the cause."""
         try:
             return verify()
         except MalformedError:
@@ -292,7 +292,7 @@ class SessionEngine:
         except UnknownPublicKeyError as cause:
             raise self._failed(session, UnknownKeyError("Missing public key")) from cause
         except IdemixError as cause:
-            raise self._failed(session, VerificationFailedError(str(cause))) from cause
+            raise self._failed(session, VerificationFailedError(str(cause) if tells_cause else "")) from cause
 
     def _answered(
         self, session: Session, verified: Verified, response: ServerResponse
@@ -389,8 +389,8 @@ class SessionEngine:
         return session.last_active + limit
 
     def forgotten_at(self, session: Session) -> datetime:
-        """When a store may forget the session."""
-        return (self.deadline(session) or session.last_active) + self._settings.session_result_lifetime
+        """When a store may forget the session; a negative time-out of the requestor does not bring that forward."""
+        return max(self.deadline(session) or session.last_active, session.last_active) + self._settings.session_result_lifetime
 
     # Repeated requests
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Self
 
 from ..arith.randomness import RandomSource
-from ..credential.metadata import default_expiry
+from ..credential.metadata import MAX_VALIDITY_WEEKS, WEEK_SECONDS, default_expiry, floor_to_week
 from ..errors import UnknownIdentifierError, UnknownPublicKeyError
 from ..issuance.issuer import sign_credential
 from ..issuance.messages import IssueCommitmentMessage, IssueSignatureMessage
@@ -20,7 +20,7 @@ from ..request.reading import RequestRuleError
 from ..request.validation import check_credential
 from ..scheme.configuration import Configuration
 from ..verification import ShownCredential, Verified, WantedCredential, WrongProofKindError, verify_shown
-from .errors import KeyshareProofMissingError, MalformedInputError
+from .errors import InvalidProofsError, KeyshareProofMissingError, MalformedInputError
 from .keys import IssuerKeys
 
 
@@ -59,9 +59,16 @@ def _prepare(
         expires_at=expires_at,
     )
     check_credential(prepared, credential_type, where)
+    _check_validity(expires_at, now, f"{where}.validity")
     if expires_at < now.timestamp():
         raise RequestRuleError(f"{where}.validity", "cannot issue expired credentials")
     return prepared
+
+
+def _check_validity(expires_at: int, now: datetime, where: str) -> None:
+    weeks = (expires_at - floor_to_week(int(now.timestamp()))) // WEEK_SECONDS
+    if weeks > MAX_VALIDITY_WEEKS:
+        raise RequestRuleError(where, f"a credential is valid for at most {MAX_VALIDITY_WEEKS} weeks", departure="credential-validity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,8 @@ class Commitments:
         """Take a message apart and look up its keys.
 
         Raises:
-            MalformedInputError: there are too few proofs, one is not of the kind its place wants, or a key is not known.
+            MalformedInputError: there are too few proofs, one of those before the commitments discloses nothing, or a key is not known.
+            InvalidProofsError: another proof stands where a commitment should.
             KeyshareProofMissingError: a proof needs the part of a keyshare server.
             MalformedProofError: a disclosure proof has not the structure of one.
         """
@@ -106,7 +114,7 @@ class Commitments:
                 raise KeyshareProofMissingError(f"no keyshare proof included for scheme {part.type.id.scheme}")
         commitments = tuple(proof for proof in proofs[count:] if isinstance(proof, ProofU))
         if len(commitments) != len(wanted):
-            raise MalformedInputError("Received invalid issuance commitment")
+            raise InvalidProofsError
         return cls(message, request, shown, wanted, commitments)
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from idemix.credential.metadata import MAX_VALIDITY_WEEKS, WEEK_SECONDS, floor_to_week
 from idemix.errors import IdemixError, MalformedRequestError, SessionError, UnknownIdentifierError
 from idemix.integers import encode_integer
 from idemix.request import RequestRuleError, parse_session_request
@@ -296,6 +297,7 @@ def test_app_never_sees_the_revocation_key(world: World) -> None:
         ("02.8", "2.8"),
         ("[]", "2.8"),
         ("2.8", "2.8x"),
+        (f"{2**63}.0", "2.8"),
     ],
 )
 def test_malformed_versions_leave_the_session(world: World, lowest: str | None, highest: str | None) -> None:
@@ -305,7 +307,10 @@ def test_malformed_versions_leave_the_session(world: World, lowest: str | None, 
     assert refusal.value.session is None
 
 
-@pytest.mark.parametrize(("lowest", "highest"), [("2.4", "2.7"), ("2.9", "2.9"), ("2.9", "2.8"), ("3.0", "3.1"), ("1.0", "1.9")])
+@pytest.mark.parametrize(
+    ("lowest", "highest"),
+    [("2.4", "2.7"), ("2.9", "2.9"), ("2.9", "2.8"), ("3.0", "3.1"), ("1.0", "1.9"), (f"{2**63 - 1}.0", f"{2**63 - 1}.0")],
+)
 def test_no_common_version_cancels(world: World, lowest: str, highest: str) -> None:
     session = world.start(disclosure([[LEVEL]]))
     with pytest.raises(SessionFailedError) as refusal:
@@ -503,8 +508,35 @@ def test_time_stamped_signature_is_not_trusted(world: World) -> None:
     session, body = world.connected(signature("m", [[LEVEL]]))
     message = json.loads(world.wallet.answer(body).body)
     message["timestamp"] = {"Time": 1, "ServerUrl": "", "Sig": {"Alg": "ed25519", "Data": "AA==", "PublicKey": "AA=="}}
-    session, reply = world.engine.receive_proofs(session, json.dumps(message).encode(), authorization=APP)
+    ended, reply = world.engine.receive_proofs(session, json.dumps(message).encode(), authorization=APP)
     assert reply.to_json() == {"proofStatus": "INVALID_TIMESTAMP"}
+    assert stored(ended).result.to_json()["signature"]["timestamp"] == message["timestamp"]  # type: ignore[index]
+    message["timestamp"] = {"extra": 1, "Hashing": {"Hash": "shake256"}}
+    ended, reply = world.engine.receive_proofs(session, json.dumps(message).encode(), authorization=APP)
+    assert ended.result.to_json()["signature"]["timestamp"] == {  # type: ignore[index]
+        "Time": 0,
+        "ServerUrl": "",
+        "Sig": {"Alg": "", "Data": None, "PublicKey": None},
+        "Hashing": {"Hash": "shake256", "Prefix": None},
+    }
+
+
+@pytest.mark.parametrize(
+    "stamp", [5, "x", [], {"Time": "1"}, {"Time": 1.5}, {"Sig": 5}, {"Sig": {"Data": 5}}, {"Sig": {"PublicKey": "!"}}, {"Hashing": 5}]
+)
+def test_malformed_time_stamp_leaves_the_session_connected(world: World, stamp: object) -> None:
+    session, _ = world.connected(signature("m", [[LEVEL]]))
+    message = {"signature": [], "indices": [], "nonce": "AQ==", "context": "AQ==", "message": "m", "timestamp": stamp}
+    with pytest.raises(MalformedInputError, match="timestamp") as refusal:
+        world.engine.receive_proofs(session, encode(message), authorization=APP)
+    assert refusal.value.session is None
+
+
+def test_signed_message_of_the_older_form_keeps_its_empty_context(world: World) -> None:
+    session, _ = world.connected(signature("m", [[LEVEL]]))
+    message = {"signature": [], "indices": [], "nonce": "AQ==", "context": "AQ==", "message": "m"}
+    session, _ = world.engine.receive_proofs(session, encode(message), authorization=APP)
+    assert stored(session).result.to_json()["signature"]["@context"] == ""  # type: ignore[index]
 
 
 def change_answer(world: World, request: dict[str, object], change: Callable[[dict[str, object]], object]) -> tuple[Session, bytes]:
@@ -550,6 +582,22 @@ def test_too_few_proofs_cancel_an_issuance(world: World) -> None:
     with pytest.raises(SessionFailedError, match="Received insufficient proofs") as refusal:
         world.engine.receive_commitments(session, b'{"n_2":"AQ==","combinedProofs":[]}', authorization=APP)
     assert refusal.value.code == "MALFORMED_INPUT"
+
+
+def test_a_disclosure_in_the_place_of_a_commitment_is_an_invalid_proof(world: World) -> None:
+    world.complete(issuance(STUDENT_CARD))
+    session, body = change_answer(world, issuance(SINGLETON, disclose=[[[LEVEL]]]), lambda m: m["combinedProofs"].pop())  # type: ignore[attr-defined]
+    with pytest.raises(SessionFailedError) as refusal:
+        world.engine.receive_commitments(session, body, authorization=APP)
+    assert isinstance(refusal.value.cause, InvalidProofsError)
+
+
+def test_an_index_of_a_commitment_cancels_an_issuance_without_a_word(world: World) -> None:
+    world.complete(issuance(STUDENT_CARD))
+    session, body = change_answer(world, issuance(SINGLETON, disclose=[[[LEVEL]]]), lambda m: m["indices"][0][0].update(cred=1))  # type: ignore[index]
+    with pytest.raises(SessionFailedError) as refusal:
+        world.engine.receive_commitments(session, body, authorization=APP)
+    assert (refusal.value.code, str(refusal.value)) == ("EXCEPTION", "")
 
 
 def test_commitments_of_another_session_are_not_signed(world: World) -> None:
@@ -617,10 +665,19 @@ def test_key_that_is_gone_at_signing_cancels(world: World) -> None:
     assert isinstance(refusal.value.cause, IssuanceFailedError)
 
 
-def test_validity_beyond_the_metadata_cannot_be_issued(world: World) -> None:
-    session, body = world.connected(issuance({**STUDENT_CARD, "validity": 2**50}))
-    with pytest.raises(IdemixError):
-        world.post(session, world.wallet.answer(body))
+@pytest.mark.parametrize("validity", [2**50, 2**62])
+def test_validity_beyond_the_metadata_is_refused_at_the_start(world: World, validity: int) -> None:
+    with pytest.raises(RequestRuleError, match="at most 65535 weeks") as refusal:
+        world.start(issuance({**STUDENT_CARD, "validity": validity}))
+    assert (refusal.value.where, refusal.value.departure) == ("credentials[0].validity", "credential-validity")
+
+
+def test_longest_validity_is_issued(world: World) -> None:
+    longest = floor_to_week(int(world.now.timestamp())) + (MAX_VALIDITY_WEEKS + 1) * WEEK_SECONDS - 1
+    session, _ = world.complete(issuance({**STUDENT_CARD, "validity": longest}))
+    assert session.status is Status.DONE
+    with pytest.raises(RequestRuleError):
+        world.start(issuance({**STUDENT_CARD, "validity": longest + 1}))
 
 
 # Ends and life times ------------------------------------------------------------------------------------------------------
@@ -667,6 +724,7 @@ def test_result_is_kept_after_any_end(world: World) -> None:
 @pytest.mark.parametrize("timeout", [2**62, -(2**62)])
 def test_absurd_time_outs_are_no_crash(world: World, timeout: int) -> None:
     session = world.start({"timeout": timeout, "request": disclosure([[LEVEL]])})
+    assert world.engine.forgotten_at(session) >= world.now + timedelta(minutes=5)
     assert (world.engine.check_timeout(session).status is Status.TIMEOUT) == (timeout < 0)
 
 
