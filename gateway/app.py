@@ -8,6 +8,7 @@ import structlog
 from flask import Blueprint, Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
+from idemix.cl.primes import PrimePool
 from idemix.clock import Clock, system_clock
 from idemix.scheme.configuration import Configuration
 from idemix.session.access import check_frontend
@@ -66,7 +67,7 @@ def create_app(
         changes: tells when requestors, schemes or issuer keys change.
         archive: keeps records of sessions.
         store: where sessions live, by default as the configuration says.
-        background: whether time-outs are looked for, and uses of keys written, without a request.
+        background: whether time-outs are looked for, uses of keys written, and primes found ahead, without a request.
 
     Raises:
         ConfigurationError: with every fault of the configuration.
@@ -79,7 +80,8 @@ def create_app(
     directory = (lambda: configured) if requestors is None else _joined(configured, requestors.snapshot)
     calls = RequestorCalls(signer, appends_slash=config.callback_url_slash)
     store = store or open_store(config, clock)
-    sessions = Sessions(config, schemes, directory, store, calls, archive or NoArchive(), clock, randomness or SystemRandomness())
+    primes = PrimePool()
+    sessions = Sessions(config, schemes, directory, store, calls, archive or NoArchive(), clock, randomness or SystemRandomness(), primes)
     hub = EventHub(store) if config.sse else None
 
     key_use = None if requestors is None else KeyUse(clock, requestors.keys_used)
@@ -87,6 +89,7 @@ def create_app(
 
     def close() -> None:
         periodic.stop()
+        primes.stop()
         if key_use is not None:
             key_use.write()
         calls.close()
@@ -100,6 +103,7 @@ def create_app(
         changes.on(Topic.ISSUER_KEYS, schemes.reload)
     if background:
         periodic.start()
+        primes.start()
     for option in config.options_without_effect:
         log.warning("config.option_without_effect", option=option)
     prefix = config.api_prefix.rstrip("/")

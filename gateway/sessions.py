@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 import structlog
 
+from idemix.cl.primes import PrimePool
 from idemix.clock import Clock
 from idemix.errors import IdemixError, SessionError
 from idemix.request import RequestorRequest, parse_session_request
@@ -101,6 +102,7 @@ class Sessions:
         calls: calls requestors.
         archive: keeps records.
         clock, randomness: give every time, token, code and nonce.
+        primes: gives the primes of signatures.
     """
 
     def __init__(
@@ -113,6 +115,7 @@ class Sessions:
         archive: SessionArchive,
         clock: Clock,
         randomness: Randomness,
+        primes: PrimePool,
     ) -> None:
         self._config = config
         self._schemes = schemes
@@ -122,6 +125,7 @@ class Sessions:
         self._archive = archive
         self._clock = clock
         self._randomness = randomness
+        self._primes = primes
         self._settings = EngineSettings(
             url=config.server_url,
             production=config.production,
@@ -136,7 +140,9 @@ class Sessions:
         """The engine on the schemes of the moment."""
         loaded, engine = self._schemes.current, self._engine
         if engine is None or engine[0] is not loaded:
-            made = SessionEngine(loaded.configuration, loaded.issuer_keys, self._settings, self._clock, self._randomness, describe_refusal)
+            made = SessionEngine(
+                loaded.configuration, loaded.issuer_keys, self._settings, self._clock, self._randomness, describe_refusal, self._primes
+            )
             self._engine = engine = (loaded, made)
         return engine[1]
 

@@ -8,7 +8,6 @@ import gmpy2
 from gmpy2 import mpz
 
 from ..arith.modular import inverse, powmod
-from ..arith.primes import random_prime_in_range
 from ..arith.randomness import SYSTEM_RANDOM, RandomSource
 from ..challenge import hash_integer
 from ..errors import InvalidSignatureError, MalformedProofError
@@ -17,6 +16,7 @@ from ..json_text import check_object
 from ..keys.private import PrivateKey
 from ..keys.public import PublicKey
 from ..params import SystemParameters
+from .primes import find_prime
 
 
 def attribute_exponent(attribute: mpz, params: SystemParameters) -> mpz:
@@ -153,7 +153,7 @@ def sign_commitment(
     if len(attributes) > len(public_key.R):
         raise MalformedProofError("attributes", f"{len(attributes)} attributes, the key has {len(public_key.R)} bases")
     v = (mpz(1) << (params.l_v - 1)) + random.bits(params.l_v - 1)
-    e = prime if prime is not None else random_prime_in_range(params.l_e - 1, params.l_e_prime - 1, random)
+    e = prime if prime is not None else find_prime(params, random)
     exponents = {index: attribute_exponent(value, params) for index, value in enumerate(attributes)}
     # Q = Z · inv(S^v · ∏ R_i^{m_i} · U)
     try:

@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from gmpy2 import mpz
 
+from ..cl.primes import PrimePool
 from ..clock import Clock
 from ..errors import IdemixError, MalformedError, SessionError, UnknownPublicKeyError
 from ..issuance.messages import IssueCommitmentMessage
@@ -95,6 +96,7 @@ class SessionEngine:
         clock: tells the time.
         randomness: makes tokens, codes and nonces, and the randomness of signatures.
         describe_error: gives the remote error, as JSON, that a failed session shows in its result.
+        primes: gives the primes of signatures; by default each is found when it is needed.
     """
 
     def __init__(
@@ -105,6 +107,7 @@ class SessionEngine:
         clock: Clock,
         randomness: Randomness,
         describe_error: Callable[[SessionError], Mapping[str, object]],
+        primes: PrimePool | None = None,
     ) -> None:
         self._configuration = configuration
         self._issuer_keys = issuer_keys
@@ -112,6 +115,7 @@ class SessionEngine:
         self._clock = clock
         self._randomness = randomness
         self._describe_error = describe_error
+        self._primes = primes or PrimePool()
 
     # Starting
 
@@ -278,7 +282,7 @@ class SessionEngine:
         if verified.status is not ProofStatus.VALID:
             raise self._failed(session, InvalidProofsError())
         try:
-            signatures = sign_credentials(commitments, self._issuer_keys, now, self._randomness)
+            signatures = sign_credentials(commitments, self._issuer_keys, now, self._randomness, self._primes)
         except IdemixError as cause:
             raise self._failed(session, IssuanceFailedError(str(cause))) from cause
         return self._answered(session, verified, ServerResponse(verified.status, signatures))

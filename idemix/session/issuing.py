@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Self
 
 from ..arith.randomness import RandomSource
+from ..cl.primes import PrimePool
 from ..credential.metadata import MAX_VALIDITY_WEEKS, WEEK_SECONDS, default_expiry, floor_to_week
 from ..errors import UnknownIdentifierError, UnknownPublicKeyError
 from ..issuance.issuer import sign_credential
@@ -139,7 +140,7 @@ def verify_commitments(commitments: Commitments, configuration: Configuration, *
 
 
 def sign_credentials(
-    commitments: Commitments, issuer_keys: IssuerKeys, now: datetime, random: RandomSource
+    commitments: Commitments, issuer_keys: IssuerKeys, now: datetime, random: RandomSource, primes: PrimePool
 ) -> tuple[IssueSignatureMessage, ...]:
     """Sign the credentials of a message whose proofs were verified. Private and public key are of the counter promised at the start.
 
@@ -148,7 +149,7 @@ def sign_credentials(
         MalformedError: the attributes do not fit the metadata attribute or the key.
     """
     return tuple(
-        _sign(credential, wanted, proof, commitments, issuer_keys, now, random)
+        _sign(credential, wanted, proof, commitments, issuer_keys, now, random, primes)
         for credential, wanted, proof in zip(commitments.request.credentials, commitments.wanted, commitments.proofs, strict=True)
     )
 
@@ -161,6 +162,7 @@ def _sign(
     issuer_keys: IssuerKeys,
     now: datetime,
     random: RandomSource,
+    primes: PrimePool,
 ) -> IssueSignatureMessage:
     public_key, private_key = issuer_keys.signing_key(credential.credential_type.issuer, credential.key_counter)
     return sign_credential(
@@ -172,4 +174,5 @@ def _sign(
         context=commitments.request.proof_context(),
         blind_indices=wanted.blind_bases,
         random=random,
+        prime=primes.take(public_key.params, random),
     )
