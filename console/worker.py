@@ -16,7 +16,7 @@ def run_worker(services: Services, *, stop: threading.Event | None = None) -> No
         stop: ends the loop; without it the process's signals do, which only the main thread can take.
     """
     worker = Worker(services.jobs, services.flows(), clock=services.clock)
-    changes = Changes(services.database)
+    changes = Changes(services.database, redis=services.redis)
     changes.on(Topic.JOBS, worker.wake)
     changes.start()
     if stop is None:

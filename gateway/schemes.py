@@ -6,7 +6,7 @@ last was. A reload makes a new value; sessions that run keep the one they began 
 
 import re
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -33,8 +33,8 @@ _KEY_FILE: Final = re.compile(r"([^.]+\.[^.]+?)(?:\.(\d+))?\.xml")
 class CustodyKeys(Protocol):
     """What custody offers of issuer keys."""
 
-    def active(self) -> Mapping[str, Collection[int]]:
-        """The counters of the activated keys, by issuer."""
+    def active(self) -> Mapping[str, Mapping[int, str]]:
+        """The activated keys: by issuer and counter the fingerprint of the public key."""
         ...
 
     def private_key(self, issuer_id: str, counter: int) -> PrivateKey:
@@ -60,7 +60,7 @@ class IssuerKeyRing:
         self._configuration = configuration
         self._files = files
         self._custody = custody
-        self._active: Mapping[str, Collection[int]] = {} if custody is None else custody.active()
+        self._active: Mapping[str, Mapping[int, str]] = {} if custody is None else custody.active()
         self._lock = threading.Lock()
         self._opened: dict[tuple[IssuerId, int], PrivateKey] = {}
 
@@ -111,7 +111,9 @@ class IssuerKeyRing:
         file = self._files.get(issuer, {}).get(counter)
         if file is not None:
             return file
-        if self._custody is not None and counter in self._active.get(str(issuer), ()):
+        fingerprint = self._active.get(str(issuer), {}).get(counter)
+        # Where another key is published under this number, nobody could verify what ours signs.
+        if self._custody is not None and fingerprint == self._configuration.public_key(issuer, counter).fingerprint():
             return self._custody.private_key(str(issuer), counter)
         if self._is_demo(issuer) and counter in self._configuration.private_key_files(issuer):
             return self._configuration.private_key(issuer, counter)

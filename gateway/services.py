@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from idemix.clock import Clock, system_clock
 from idemix.scheme.configuration import Configuration
@@ -13,15 +14,23 @@ from .changes import Changes
 from .custody.kek import KeyRing
 from .custody.service import Custody
 from .database import Database, check_revision
-from .jobs.service import Jobs
+from .jobs.service import LEASE, Jobs
 from .requestors.service import Requestors
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 
 @dataclass(frozen=True, slots=True)
 class SharedServices:
-    """The services over one database. Nothing is started yet: `changes`, `archive` and the workers of `jobs` have threads."""
+    """The services over one database. Nothing is started yet: `changes`, `archive` and the workers of `jobs` have threads.
+
+    Attributes:
+        redis: what carries changes at once between processes, or None where there is one process.
+    """
 
     database: Database
+    redis: "Redis | None"
     audit: Audit
     custody: Custody
     jobs: Jobs
@@ -34,47 +43,70 @@ class SharedServices:
         self.changes.start()
         self.archive.start()
 
-    def stop(self) -> None:
-        """Write what is waiting, end the threads, close the database."""
+    def close(self) -> None:
+        """Write what is waiting, end the threads that were started, close the database."""
         self.archive.stop()
         self.changes.stop()
         self.database.close()
 
 
-def build_shared_services(
+def wire_shared_services(
+    database: Database,
+    ring: KeyRing,
+    *,
+    redis: "Redis | None" = None,
+    configuration: Callable[[], Configuration] | None = None,
+    clock: Clock = system_clock,
+    job_lease: timedelta = LEASE,
+) -> SharedServices:
+    """Wire the services over an open database; nothing is checked and nothing started.
+
+    Args:
+        database: its tables are at the newest migration.
+        ring: the key-encryption keys.
+        redis: carries changes at once, where there is Redis.
+        configuration: gives the loaded schemes, for the check of new permissions.
+        clock: tells the time.
+        job_lease: after which the job of a worker that died is taken over.
+    """
+    audit = Audit(database, clock=clock)
+    custody = Custody(database, ring, audit, clock=clock)
+    requestors = Requestors(database, audit, custody, configuration=configuration, clock=clock)
+    changes = Changes(database, redis=redis)
+    requestors.watch(changes)
+    jobs = Jobs(database, audit, clock=clock, lease=job_lease)
+    return SharedServices(database, redis, audit, custody, jobs, requestors, Archive(database, clock=clock), changes)
+
+
+def open_shared_services(
     database_url: str,
-    kek_file: Path,
+    ring: KeyRing,
     *,
     redis_url: str | None = None,
     configuration: Callable[[], Configuration] | None = None,
     clock: Clock = system_clock,
+    job_lease: timedelta = LEASE,
 ) -> SharedServices:
     """Open an installation.
 
     Args:
         database_url: as `gateway.database.Database` takes it; the tables are at the newest migration.
-        kek_file: the file of the key-encryption keys, unless IRMAHUB_KEK holds them.
-        redis_url: carries changes at once, where there is Redis.
-        configuration: gives the loaded schemes, for the check of new permissions.
-        clock: tells the time.
+        redis_url: of Redis, where there is one.
+        ring, configuration, clock, job_lease: as `wire_shared_services` takes them.
 
     Raises:
         DatabaseError: the tables are not at the newest migration; nothing was opened.
-        MalformedKekError: the key-encryption keys cannot be read.
-        MissingKekError: one of them is missing; it is named.
+        MissingKekError: a key-encryption key is missing; it is named.
     """
     check_revision(database_url)
-    ring = KeyRing.load(kek_file)
-    database = Database(database_url)
-    audit = Audit(database, clock=clock)
-    custody = Custody(database, ring, audit, clock=clock)
-    custody.check()
     redis = None
     if redis_url is not None:
         from redis import Redis
 
-        redis = Redis.from_url(redis_url)
-    requestors = Requestors(database, audit, custody, configuration=configuration, clock=clock)
-    changes = Changes(database, redis=redis)
-    requestors.watch(changes)
-    return SharedServices(database, audit, custody, Jobs(database, audit, clock=clock), requestors, Archive(database, clock=clock), changes)
+        from .stores.factory import CLIENT_OPTIONS
+
+        redis = Redis.from_url(redis_url, **CLIENT_OPTIONS)
+    database = Database(database_url)
+    services = wire_shared_services(database, ring, redis=redis, configuration=configuration, clock=clock, job_lease=job_lease)
+    services.custody.check()
+    return services

@@ -3,7 +3,6 @@
 from typing import Final
 from wsgiref.types import WSGIApplication
 
-import redis
 from cryptography.hazmat.primitives import serialization
 from flask import Flask
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
@@ -14,12 +13,9 @@ from console.publishing.public import create_blueprint
 from console.services import Services, build_services
 from console.settings import ConsoleSettings
 from gateway.app import create_app as create_gateway
-from gateway.changes import Changes
 from gateway.config import GatewayConfig
 from gateway.custody.service import Custody
-from gateway.database import check_revision
 from gateway.stores.base import SessionStore
-from gateway.stores.factory import CLIENT_OPTIONS
 from gateway.stores.memory import MemoryStore
 from gateway.stores.redis import RedisStore
 from idemix.clock import system_clock
@@ -37,7 +33,6 @@ def services_of(settings: Settings) -> Services:
     Raises:
         DatabaseError: the database is not at the newest migration; nothing was opened or made.
     """
-    check_revision(settings.database_url)
     return build_services(
         ConsoleSettings(
             data_directory=settings.data_directory,
@@ -58,18 +53,12 @@ def make_sites() -> Sites:
     settings = Settings.from_environment()
     configure_logs(settings.log_level)
     services = services_of(settings)
-    services.custody.check()
-    client = None if settings.redis_url is None else redis.Redis.from_url(settings.redis_url, **CLIENT_OPTIONS)
-    changes = Changes(services.database, redis=client)
-    gateway = _gateway(settings, services, changes, client)
+    gateway = _gateway(settings, services)
     console = _console(services)
-    services.archive.start()
-    changes.start()
+    services.start()
 
     def close() -> None:
-        changes.stop()
         gateway.extensions["gateway"].close()
-        services.archive.stop()
         services.close()
 
     return Sites([behind_proxies(application, settings.proxies) for application in (console, gateway)], close)
@@ -88,9 +77,8 @@ def _console(services: Services) -> Flask:
     return console
 
 
-def _gateway(settings: Settings, services: Services, changes: Changes, client: "redis.Redis | None") -> Flask:
-    store: SessionStore = MemoryStore(system_clock) if client is None else RedisStore(client, system_clock)
-    services.requestors.watch(changes)
+def _gateway(settings: Settings, services: Services) -> Flask:
+    store: SessionStore = MemoryStore(system_clock) if services.redis is None else RedisStore(services.redis, system_clock)
     config = GatewayConfig.from_options(
         {
             "schemes_path": str(settings.schemes_directory),
@@ -106,7 +94,7 @@ def _gateway(settings: Settings, services: Services, changes: Changes, client: "
         config,
         requestors=services.requestors,
         custody_keys=services.custody.issuer_keys,
-        changes=changes,
+        changes=services.changes,
         archive=services.archive,
         store=store,
     )

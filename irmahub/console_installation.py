@@ -30,7 +30,6 @@ def opened_console(data_directory: Path | None) -> Iterator[Services]:
     settings = settings_of(data_directory)
     services = services_of(settings)
     try:
-        services.custody.check()
         yield services
     finally:
         services.close()

@@ -14,7 +14,8 @@ import click
 from console.publishing.web_root import WebRoot
 from console.schemes.served import ServedConfiguration
 from gateway.actor import Actor, command_actor
-from gateway.services import SharedServices, build_shared_services
+from gateway.custody.kek import KeyRing
+from gateway.services import SharedServices, open_shared_services
 from idemix.clock import system_clock
 from irmahub.settings import Settings
 
@@ -51,16 +52,16 @@ def opened(data_directory: Path | None) -> Iterator[SharedServices]:
     """Open an installation for the time of a command."""
     settings = settings_of(data_directory)
     web_root = WebRoot(settings.schemes_directory, settings.data_directory / "versions")
-    services = build_shared_services(
+    services = open_shared_services(
         settings.database_url,
-        settings.kek_file,
+        KeyRing.load(settings.kek_file),
         redis_url=settings.redis_url,
         configuration=ServedConfiguration(web_root, system_clock),
     )
     try:
         yield services
     finally:
-        services.database.close()
+        services.close()
 
 
 def caller() -> Actor:

@@ -266,7 +266,7 @@ class IssuerKeyRegister:
         return private_xml
 
     def private_key(self, issuer_id: str, counter: int) -> PrivateKey:
-        """Open the private key for the engine, which signs credentials with it; for `gateway.custody.signing_keys` alone.
+        """Open the private key for the engine, which signs credentials with it; for `gateway.schemes` alone.
 
         Raises:
             UnknownKeyError: custody does not have the key, or it is not active.

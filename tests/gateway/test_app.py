@@ -128,7 +128,6 @@ def managed(sqlite_database: Database) -> Iterator[tuple[TestGateway, Any, str]]
     services.requestors.activate(ADMIN, "webshop")
     token = services.requestors.add_key(ADMIN, "webshop", NewKey(AuthMethod.TOKEN)).secret
     services.requestors.set_permissions(ADMIN, "webshop", Permissions(disclose=("irma-demo.RU.*",)))
-    services.requestors.watch(services.changes)
     config = GatewayConfig(url="https://gateway.example/irma/")
     app = create_app(
         config,

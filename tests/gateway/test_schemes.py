@@ -1,7 +1,7 @@
 """Schemes from directories and the keys to issue with: what is used, what is kept, what is refused."""
 
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -72,12 +72,12 @@ def test_the_newest_key_of_a_demo_scheme_signs(scheme_folder: Path, clock: Setta
 class _Custody:
     """Keys in custody, of which some are activated."""
 
-    def __init__(self, configuration: Configuration, active: Mapping[str, Collection[int]]) -> None:
+    def __init__(self, configuration: Configuration, active: Mapping[str, Mapping[int, str]]) -> None:
         self._configuration = configuration
         self._active = active
         self.opened: list[tuple[str, int]] = []
 
-    def active(self) -> Mapping[str, Collection[int]]:
+    def active(self) -> Mapping[str, Mapping[int, str]]:
         return self._active
 
     def private_key(self, issuer_id: str, counter: int) -> PrivateKey:
@@ -87,8 +87,8 @@ class _Custody:
 
 def test_only_activated_keys_of_custody_sign() -> None:
     configuration = _without_demo_keys()
-    custody = _Custody(irma_demo(), {"irma-demo.MijnOverheid": {1}})
     issuer = IssuerId("irma-demo.MijnOverheid")
+    custody = _Custody(irma_demo(), {str(issuer): {1: irma_demo().public_key(issuer, 1).fingerprint()}})
     ring = IssuerKeyRing(configuration, {}, custody)
     assert ring.signing_key(issuer)[0].counter == 1
     assert ring.signing_key(issuer)[1].counter == 1
@@ -98,7 +98,7 @@ def test_only_activated_keys_of_custody_sign() -> None:
 
 
 def test_a_key_whose_public_key_is_not_published_does_not_sign() -> None:
-    custody = _Custody(irma_demo(), {str(RU): {99}})
+    custody = _Custody(irma_demo(), {str(RU): {99: "", 1: irma_demo().public_key(RU, 2).fingerprint()}})
     with pytest.raises(UnknownIdentifierError):
         IssuerKeyRing(_without_demo_keys(), {}, custody).signing_key(RU)
     assert custody.opened == []

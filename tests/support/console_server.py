@@ -21,7 +21,6 @@ from console.settings import ConsoleSettings
 from console.worker import run_worker
 from gateway.actor import Grant, Role, system_actor
 from gateway.app import create_app as create_gateway
-from gateway.changes import Changes
 from gateway.config import GatewayConfig
 from gateway.database import upgrade
 
@@ -124,8 +123,6 @@ def running_console(data: Path, **settings: Any) -> Iterator[RunningConsole]:
 @contextmanager
 def running_gateway(services: Services) -> Iterator[str]:
     """Run a gateway over the same services until the block ends; give its address."""
-    changes = Changes(services.database)
-    services.requestors.watch(changes)
     encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     signing_key = services.custody.jwt_key().private_bytes(encoding, form, serialization.NoEncryption()).decode("ascii")
     server = make_server("127.0.0.1", 0, Flask("gateway"), threaded=True, request_handler=_QuietPages)
@@ -135,11 +132,10 @@ def running_gateway(services: Services) -> Iterator[str]:
         GatewayConfig.from_options(options, command_defaults=False),
         requestors=services.requestors,
         custody_keys=services.custody.issuer_keys,
-        changes=changes,
+        changes=services.changes,
         archive=services.archive,
     )
-    services.archive.start()
-    changes.start()
+    services.start()
     thread = threading.Thread(target=server.serve_forever, name="gateway")
     thread.start()
     try:
@@ -148,6 +144,5 @@ def running_gateway(services: Services) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
-        changes.stop()
+        services.changes.stop()
         server.app.extensions["gateway"].close()
-        services.archive.stop()

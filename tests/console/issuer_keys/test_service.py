@@ -12,9 +12,9 @@ from console.publishing.models import StepState
 from console.schemes.models import SchemeImport
 from gateway.actor import Actor, Grant, Role
 from gateway.authorization import PermissionDeniedError
-from gateway.custody.signing_keys import CustodyIssuerKeys
 from gateway.inputs import InvalidInputError, NotFoundError
 from gateway.models import PublicationState
+from gateway.schemes import IssuerKeyRing
 from idemix.scheme.identifiers import IssuerId
 from tests.console.conftest import Installation, with_settings
 
@@ -31,7 +31,7 @@ def imported(installation: Installation, administrator: Actor, small_scheme: Pat
 
 def issuing_counter(installation: Installation) -> int:
     """The key that the gateway would issue with now."""
-    keys = CustodyIssuerKeys(installation.services.custody.issuer_keys, installation.services.configuration)
+    keys = IssuerKeyRing(installation.services.configuration(), {}, installation.services.custody.issuer_keys)
     public, private = keys.signing_key(IssuerId(RU))
     assert public.N == private.N
     return public.counter

@@ -10,15 +10,12 @@ from gateway.actor import Actor, Role
 from gateway.authorization import PermissionDeniedError
 from gateway.custody.errors import UnknownKeyError
 from gateway.custody.issuer_keys import ISSUER_KEY_TRANSITIONS
-from gateway.custody.signing_keys import CustodyIssuerKeys
 from gateway.database import Database
 from gateway.inputs import ConflictError, InvalidInputError, NotFoundError
 from gateway.models import IssuerKeyState
 from gateway.services import SharedServices
-from idemix.errors import UnknownIdentifierError
 from idemix.keys.private import PrivateKey
 from idemix.keys.public import PublicKey
-from idemix.scheme.identifiers import IssuerId
 from tests.support.clock import START
 from tests.support.factories.actors import ADMIN, actor
 from tests.support.factories.issuer_keys import EXPIRES_AT, issuer_key_1024
@@ -223,57 +220,15 @@ def test_rights(services: SharedServices) -> None:
                 call()
 
 
-# The session engine's view.
-
-
-class Published:
-    """A configuration with the public keys of one issuer."""
-
-    def __init__(self, *keys: PublicKey) -> None:
-        self.keys = {key.counter: key for key in keys}
-
-    def public_keys(self, issuer: IssuerId) -> dict[int, PublicKey]:
-        return self.keys if str(issuer) == RU else {}
-
-
-def signing_keys(services: SharedServices, *published: PublicKey) -> CustodyIssuerKeys:
-    configuration: Any = Published(*published)
-    return CustodyIssuerKeys(services.custody.issuer_keys, lambda: configuration)
-
-
-def test_newest_active_and_published_key_signs(services: SharedServices) -> None:
-    pairs = [issuer_key_1024(counter) for counter in range(4)]
-    for counter, state in enumerate((IssuerKeyState.RETIRED, IssuerKeyState.ACTIVE, IssuerKeyState.ACTIVE, IssuerKeyState.SEEN_LIVE)):
+def test_only_active_keys_are_given_to_sign_with(services: SharedServices) -> None:
+    register = services.custody.issuer_keys
+    for counter, state in enumerate((IssuerKeyState.RETIRED, IssuerKeyState.ACTIVE, IssuerKeyState.SEEN_LIVE)):
         bring(services, counter, state)
-    keys = signing_keys(services, *(pair.public for pair in pairs))
-    public, private = keys.signing_key(IssuerId(RU))
-    assert (public.counter, private.N) == (2, pairs[2].private.N)
-    assert keys.signing_key(IssuerId(RU), 1)[0].counter == 1
-    for counter in (0, 3, 9):
-        with pytest.raises(UnknownIdentifierError, match=f"{RU}-{counter}"):
-            keys.signing_key(IssuerId(RU), counter)
-    with pytest.raises(UnknownIdentifierError):
-        keys.signing_key(IssuerId("irma-demo.MijnOverheid"))
-
-
-def test_key_that_clients_cannot_know_never_signs(services: SharedServices) -> None:
-    bring(services, 1, IssuerKeyState.ACTIVE)
-    with pytest.raises(UnknownIdentifierError, match="whose public key is published"):
-        signing_keys(services).signing_key(IssuerId(RU))
-    other = PublicKey.from_xml(issuer_key_1024(2).public.to_xml().replace(b"<Counter>2<", b"<Counter>1<"))
-    with pytest.raises(UnknownIdentifierError):
-        signing_keys(services, other).signing_key(IssuerId(RU))
-
-
-def test_activation_counts_after_a_refresh(services: SharedServices) -> None:
-    bring(services, 0, IssuerKeyState.SEEN_LIVE)
-    keys = signing_keys(services, issuer_key_1024().public)
-    with pytest.raises(UnknownIdentifierError):
-        keys.signing_key(IssuerId(RU))
-    services.custody.issuer_keys.move(ADMIN, RU, 0, IssuerKeyState.ACTIVE)
-    keys.refresh()
-    assert keys.signing_key(IssuerId(RU))[0].counter == 0
-    services.custody.issuer_keys.move(ADMIN, RU, 0, IssuerKeyState.RETIRED)
-    keys.refresh()
-    with pytest.raises(UnknownIdentifierError):
-        keys.signing_key(IssuerId(RU))
+    assert register.active() == {RU: {1: issuer_key_1024(1).public.fingerprint()}}
+    assert register.private_key(RU, 1).N == issuer_key_1024(1).private.N
+    for counter in (0, 2, 9):
+        with pytest.raises(UnknownKeyError):
+            register.private_key(RU, counter)
+    register.move(ADMIN, RU, 2, IssuerKeyState.ACTIVE)
+    register.move(ADMIN, RU, 1, IssuerKeyState.RETIRED)
+    assert set(register.active()[RU]) == {2}

@@ -4,15 +4,9 @@ import base64
 import hashlib
 from collections.abc import Callable
 
-from gateway.archive.service import Archive
-from gateway.audit.service import Audit
-from gateway.changes import Changes
 from gateway.custody.kek import KeyRing
-from gateway.custody.service import Custody
 from gateway.database import Database
-from gateway.jobs.service import Jobs
-from gateway.requestors.service import Requestors
-from gateway.services import SharedServices
+from gateway.services import SharedServices, wire_shared_services
 from idemix.clock import Clock
 from idemix.scheme.configuration import Configuration
 from tests.support.clock import SettableClock
@@ -36,15 +30,4 @@ def shared_services(
     configuration: Callable[[], Configuration] | None = None,
 ) -> SharedServices:
     """All shared services; by default with a clock that stands still."""
-    told = clock or SettableClock()
-    audit = Audit(database, clock=told)
-    custody = Custody(database, keys or ring(), audit, clock=told)
-    return SharedServices(
-        database=database,
-        audit=audit,
-        custody=custody,
-        jobs=Jobs(database, audit, clock=told),
-        requestors=Requestors(database, audit, custody, configuration=configuration, clock=told),
-        archive=Archive(database, clock=told),
-        changes=Changes(database),
-    )
+    return wire_shared_services(database, keys or ring(), configuration=configuration, clock=clock or SettableClock())
