@@ -15,8 +15,8 @@ from typing import Any, ClassVar, Final
 
 from idemix.clock import Clock
 from idemix.errors import MalformedRequestError
-from idemix.json_text import parse_json
 from idemix.request import RequestorRequest, RevocationRequest, request_from_claims, revocation_from_claims
+from idemix.request.reading import Fields, parse_json
 
 from ..errors import AuthenticationError, JwtTooOldError, PermissionRefusedError
 from ..models import AuthMethod
@@ -26,6 +26,9 @@ from .base import TEXT_TYPE, Authenticated, Purpose, SignedBody
 _BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]*")
 _INTEGER_CLAIMS: Final = ("iat", "exp", "nbf")
 _TEXT_CLAIMS: Final = ("iss", "sub", "aud", "jti")
+_REGISTERED_CLAIMS: Final = frozenset({*_INTEGER_CLAIMS, *_TEXT_CLAIMS})
+#: What the reference can hold as a time: 64 bits, counted from the year 1.
+_TIMES: Final = range(-(2**63), 2**63 - 62_135_596_800)
 REVOCATION_SUBJECT: Final = "revocation_request"
 
 
@@ -39,12 +42,14 @@ class CompactJwt:
 
     Attributes:
         header, claims: the decoded objects.
+        registered: the registered claims that are there; their names are read in any case, as all of a request's.
         signed_text: the bytes under the signature.
         signature_text: the signature as it was sent.
     """
 
     header: Mapping[str, Any]
     claims: Mapping[str, Any]
+    registered: Mapping[str, Any]
     signed_text: bytes
     signature_text: str
 
@@ -54,6 +59,7 @@ class CompactJwt:
 
         Raises:
             _UndecodableError: it is none, or a registered claim has a type that the reference cannot read.
+            MalformedRequestError: a registered claim is there twice.
         """
         try:
             text = body.decode("ascii")
@@ -63,12 +69,15 @@ class CompactJwt:
         if len(parts) != 3:
             raise _UndecodableError
         header, claims = (_decode_object(part) for part in parts[:2])
-        for names, kinds in ((_INTEGER_CLAIMS, int), (_TEXT_CLAIMS, str)):
-            for name in names:
-                value = claims.get(name)
-                if value is not None and (isinstance(value, bool) or not isinstance(value, kinds)):
-                    raise _UndecodableError
-        return cls(header, claims, f"{parts[0]}.{parts[1]}".encode(), parts[2])
+        registered = Fields.read(claims, "", _REGISTERED_CLAIMS).values
+        for name in _INTEGER_CLAIMS:
+            value = registered.get(name, 0)
+            if isinstance(value, bool) or not isinstance(value, int) or value not in _TIMES:
+                raise _UndecodableError
+        for name in _TEXT_CLAIMS:
+            if not isinstance(registered.get(name, ""), str):
+                raise _UndecodableError
+        return cls(header, claims, registered, f"{parts[0]}.{parts[1]}".encode(), parts[2])
 
     def signature(self) -> bytes:
         """The signature's bytes.
@@ -87,15 +96,15 @@ class CompactJwt:
         Raises:
             AuthenticationError: it is no text.
         """
-        name = self.header["kid"] if "kid" in self.header else self.claims.get("iss") or ""
+        name = self.header["kid"] if "kid" in self.header else self.registered.get("iss", "")
         if not isinstance(name, str):
             raise AuthenticationError("requestor name was not a string")
         return name
 
     def time(self, claim: str) -> int:
         """A claim's Unix time; 0 where it is absent."""
-        value = self.claims.get(claim)
-        return value if isinstance(value, int) else 0
+        value: int = self.registered.get(claim, 0)
+        return value
 
 
 def _without_line_ends(part: str) -> str:
@@ -108,7 +117,7 @@ def _decode_object(part: str) -> Mapping[str, Any]:
     if _BASE64URL.fullmatch(part) is None or len(part) % 4 == 1:
         raise _UndecodableError
     try:
-        value = parse_json(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)), "JWT", MalformedRequestError)
+        value = parse_json(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)), "JWT")
     except MalformedRequestError as error:
         if error.departure is not None:
             raise
@@ -200,9 +209,9 @@ def _read_claims(token: CompactJwt, requestor: DirectoryRequestor, purpose: Purp
                 raise
             raise AuthenticationError(f"Invalid JWT body: {error}", departure=error.departure) from error
     request = revocation_from_claims(token.claims)
-    if token.claims.get("sub") != REVOCATION_SUBJECT:
+    if token.registered.get("sub") != REVOCATION_SUBJECT:
         raise MalformedRequestError("sub", f"must be {REVOCATION_SUBJECT}", departure="revocation-subject")
-    if token.claims.get("iss") != requestor.name:
+    if token.registered.get("iss") != requestor.name:
         raise PermissionRefusedError("iss is not the requestor that signed", departure="revocation-issuer")
     return request
 

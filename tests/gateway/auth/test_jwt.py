@@ -1,6 +1,7 @@
 """JWTs: which are taken, and how each fault is told."""
 
 import base64
+import hmac
 import json
 from datetime import timedelta
 from typing import Any
@@ -55,6 +56,35 @@ def test_kid_goes_before_iss() -> None:
     assert ask(hs256({"iss": "whoever"}, {"kid": "shop"})) == "shop"
     with pytest.raises(AuthenticationError, match="Unknown requestor: whoever"):
         ask(hs256({}, {"kid": "whoever"}))
+
+
+def signed(header: bytes, claims: bytes) -> bytes:
+    """A token of these texts under the secret."""
+    text = b".".join(base64.urlsafe_b64encode(part).rstrip(b"=") for part in (header, claims))
+    return text + b"." + base64.urlsafe_b64encode(hmac.digest(SECRET, text, "sha256")).rstrip(b"=")
+
+
+def test_names_of_claims_are_read_in_any_case() -> None:
+    claims = json.dumps(CLAIMS).replace('"iss"', '"ISS"').encode()
+    assert ask(signed(b'{"alg":"HS256"}', claims)) == "shop"
+    with pytest.raises(AuthenticationError, match="token is expired by 5s"):
+        ask(signed(b'{"alg":"HS256"}', json.dumps(CLAIMS | {"Exp": NOW - 5}).encode()))
+    with pytest.raises(MalformedRequestError, match="twice") as refusal:
+        ask(signed(b'{"alg":"HS256"}', json.dumps(CLAIMS | {"Iat": NOW}).encode()))
+    assert refusal.value.departure == "doubled-key"
+
+
+def test_text_that_is_not_unicode_is_replaced() -> None:
+    claims = json.dumps(CLAIMS).encode()[:-1] + b',"note":"\xff"}'
+    assert ask(signed(b'{"alg":"HS256","note":"\xff"}', claims)) == "shop"
+
+
+@pytest.mark.parametrize(
+    "claims", [{"exp": 2**63 - 1}, {"exp": 2**63}, {"iat": -(2**63) - 1}, {"nbf": -(10**30)}, {"exp": 1.5}, {"aud": ["shop"]}, {"jti": 1}]
+)
+def test_a_registered_claim_that_cannot_be_read(claims: dict[str, Any]) -> None:
+    with pytest.raises(AuthenticationError, match="request could not be authenticated"):
+        ask(signed(b'{"alg":"HS256"}', json.dumps(CLAIMS | claims).encode()))
 
 
 @pytest.mark.parametrize(
