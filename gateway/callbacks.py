@@ -25,10 +25,13 @@ from .result_jwt import ResultSigner
 log = structlog.get_logger(__name__)
 
 TIMEOUT_SECONDS: Final = 20.0
+#: How long an answer's body may take, once it has begun.
+ANSWER_SECONDS: Final = 20.0
 RETRIES: Final = 2
 RETRY_SECONDS: Final = 0.15
 USER_AGENT: Final = "irmago"
-_WORKERS: Final = 8
+#: So many that some requestors whose servers do not answer do not keep the others from their results.
+_WORKERS: Final = 32
 
 
 class RequestorCallError(Exception):
@@ -74,14 +77,12 @@ class RequestorCalls:
         url = session.request.next_session_url
         if url is None:
             raise ValueError("the session has no next session")
-        response = self._post(url, session)
-        if response.status_code == httpx.codes.NO_CONTENT:
+        status, body = self._post(url, session, _read)
+        if status == httpx.codes.NO_CONTENT:
             return None
-        if response.status_code != httpx.codes.OK:
-            raise RequestorCallError(f"the requestor's server answered with status {response.status_code}")
-        if len(response.content) > MAX_BODY_BYTES:
-            raise RequestorCallError("the requestor's answer is too large")
-        return response.content
+        if status != httpx.codes.OK:
+            raise RequestorCallError(f"the requestor's server answered with status {status}")
+        return body
 
     def close(self) -> None:
         """Wait for the callbacks under way, and close the connections."""
@@ -91,25 +92,42 @@ class RequestorCalls:
 
     def _callback(self, url: str, session: Session) -> None:
         try:
-            status = self._post(url, session).status_code
+            status, _ = self._post(url, session, lambda _: b"")
         except RequestorCallError as error:
             log.warning("callback.failed", requestor=session.requestor, error=str(error))
             return
         if status >= httpx.codes.BAD_REQUEST:
             log.warning("callback.failed", requestor=session.requestor, status=status)
 
-    def _post(self, url: str, session: Session) -> httpx.Response:
+    def _post(self, url: str, session: Session, read: Callable[[httpx.Response], bytes]) -> tuple[int, bytes]:
+        """Post a result; gives the status of the answer, and what `read` takes of its body."""
         if self._signer is None:
             content, kind = json.dumps(session.result.to_json()), "application/json; charset=UTF-8"
         else:
             content, kind = self._signer.sign_result(session), "text/plain; charset=UTF-8"
         for attempt in range(RETRIES + 1):
             try:
-                return self._client.post(url, content=content.encode(), headers={"Content-Type": kind})
-            except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+                with self._client.stream("POST", url, content=content.encode(), headers={"Content-Type": kind}) as response:
+                    return response.status_code, read(response)
+            except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
                 raise RequestorCallError("the address cannot be used") from error
             except httpx.TransportError as error:
                 if attempt == RETRIES:
                     raise RequestorCallError(f"the requestor's server cannot be reached: {type(error).__name__}") from error
                 self._sleep(RETRY_SECONDS)
+            except httpx.HTTPError as error:
+                raise RequestorCallError(f"the requestor's answer cannot be read: {type(error).__name__}") from error
         raise AssertionError("unreachable")
+
+
+def _read(response: httpx.Response) -> bytes:
+    """Read an answer's body, which is limited in size and in time."""
+    deadline = time.monotonic() + ANSWER_SECONDS
+    body = bytearray()
+    for chunk in response.iter_bytes():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise RequestorCallError("the requestor's answer is too large")
+        if time.monotonic() > deadline:
+            raise RequestorCallError("the requestor's answer takes too long")
+    return bytes(body)

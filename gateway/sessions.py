@@ -23,6 +23,7 @@ from idemix.session.randomness import Randomness
 from idemix.session.replies import NextSessionNeeded, ServerResponse, SessionPackage
 from idemix.session.session import Session
 
+from .background import fault
 from .callbacks import RequestorCallError, RequestorCalls
 from .config import GatewayConfig
 from .errors import remote_error
@@ -336,6 +337,11 @@ class Sessions:
                 self.load_by_client_token(token)
             except UnknownSessionError:
                 continue
+            except StoreError:
+                raise
+            except Exception as error:
+                # A session that cannot be handled keeps no other from its end.
+                log.error("session.sweep_failed", **fault(error))
 
 
 def describe_refusal(refusal: SessionError) -> dict[str, Any]:

@@ -23,8 +23,8 @@ class _Entry:
 class MemoryStore:
     """A `SessionStore` that forgets everything when the process ends. Sessions are immutable, so they are kept as they are.
 
-    What is due next stands at the top of two heaps. A change leaves the old moment in its heap; it is passed over when its
-    time comes.
+    What is due next stands at the top of two heaps. A change of a moment leaves the old one in its heap; it is passed over
+    when its time comes.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -112,10 +112,12 @@ class MemoryStore:
         del self._client_tokens[entry.session.requestor_token]
 
     def _keep(self, session: Session, deadline: datetime | None, expires_at: datetime) -> None:
+        last = self._entries.get(session.client_token)
         self._entries[session.client_token] = _Entry(session, deadline, expires_at)
-        if deadline is not None:
+        if deadline is not None and (last is None or last.deadline != deadline):
             heapq.heappush(self._deadlines, (deadline, session.client_token))
-        heapq.heappush(self._expiries, (expires_at, session.client_token))
+        if last is None or last.expires_at != expires_at:
+            heapq.heappush(self._expiries, (expires_at, session.client_token))
 
     def _forget_expired(self) -> None:
         now = self._clock()

@@ -11,6 +11,8 @@ from gateway.stores.base import SessionStore, StoreConflictError
 from gateway.stores.memory import MemoryStore
 from gateway.stores.redis import RedisStore
 from idemix.request import parse_session_request
+from idemix.session.session import Session
+from idemix.session.status import Status
 from tests.support.clock import SettableClock
 from tests.support.gateways import CARD, CARD_VALUES, DISCLOSURE, ISSUANCE, SIGNATURE, TestGateway, irma_demo, signing_key_pem
 from tests.support.redis import RedisServer
@@ -124,6 +126,25 @@ def test_time_out_is_stored_and_called_back_once(any_gateway: TestGateway, clock
     assert any_gateway.get(package, "status").get_json() == "TIMEOUT"
     any_gateway.gateway.close()
     assert [call.path for call in requestor_server.calls] == ["/cb/"]
+
+
+def test_a_session_that_cannot_be_ended_keeps_no_other_from_its_end(
+    gateway: TestGateway, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = gateway.start(DISCLOSURE), gateway.start(DISCLOSURE)
+    clock.advance(minutes=16)
+    sessions = gateway.gateway.sessions
+    load, bad_token = sessions.load_by_client_token, bad["sessionPtr"]["u"].rpartition("/")[2]
+
+    def refuse(token: str) -> Session:
+        if token == bad_token:
+            raise KeyError("what is stored cannot be read")
+        return load(token)
+
+    monkeypatch.setattr(sessions, "load_by_client_token", refuse)
+    sessions.sweep()
+    assert gateway.gateway.store.get_by_requestor_token(good["token"]).status is Status.TIMEOUT
+    assert gateway.gateway.store.get_by_requestor_token(bad["token"]).status is Status.INITIALIZED
 
 
 def test_a_session_is_forgotten_after_the_life_time_of_its_result(make_gateway: Callable[..., TestGateway], clock: SettableClock) -> None:

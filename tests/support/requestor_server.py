@@ -24,13 +24,14 @@ class RequestorServer:
     Attributes:
         url: its address, with a slash at its end.
         calls: what came in.
-        status, answer: what it answers.
+        status, answer, headers: what it answers.
     """
 
     url: str
     calls: list[Call] = field(default_factory=list)
     status: int = 200
     answer: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @contextmanager
@@ -42,7 +43,8 @@ def running_requestor_server() -> Iterator[RequestorServer]:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             running.calls.append(Call(self.path, self.headers["Content-Type"], self.headers["User-Agent"], body))
             self.send_response(running.status)
-            self.send_header("Content-Length", str(len(running.answer)))
+            for name, value in {"Content-Length": str(len(running.answer)), **running.headers}.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(running.answer)
 

@@ -192,3 +192,18 @@ def test_stores_of_the_configuration(clock: SettableClock, redis_server: RedisSe
             open_store(GatewayConfig(store_type="redis", redis_addr=wrong, redis_no_tls=True), clock)
     with pytest.raises(ConfigurationError, match="redis_tls_cert_file"):
         open_store(GatewayConfig(store_type="redis", redis_addr="h:1", redis_tls_cert_file="/nowhere"), clock)
+
+
+def test_changes_that_move_no_moment_leave_nothing_behind(clock: SettableClock) -> None:
+    store = MemoryStore(clock)
+    made = add(store)
+    for _ in range(100):
+        following = changed(made)
+        store.update(following, made.revision, deadline=START + HOUR, expires_at=START + 2 * HOUR)
+        made = following
+    assert (len(store._deadlines), len(store._expiries)) == (1, 1)
+    clock.advance(hours=1)
+    assert store.overdue(clock(), 10) == [made.client_token]
+    clock.advance(hours=1)
+    with pytest.raises(UnknownSessionError):
+        store.get_by_client_token(made.client_token)
