@@ -97,6 +97,11 @@ class Disclosure:
         return {"proofs": self.proofs.to_json(), "indices": indices_to_json(self.indices)}
 
 
+def _read_optional_integer(fields: Fields, name: str) -> mpz | None:
+    value = fields.get(name)
+    return None if value is None else decode_integer(value, name)
+
+
 def _read_timestamp(value: object) -> dict[str, object] | None:
     """Read the form of a time stamp; unknown keys are left out and absent ones are written, as the reference does.
 
@@ -137,7 +142,8 @@ class SignedMessage:
     Attributes:
         signature: the proofs.
         indices: see `Disclosure`.
-        nonce, context: those of the request; the proofs are over a nonce derived from this one and the message.
+        nonce, context: those of the request; the proofs are over a nonce derived from this one and the message. Only a message
+            without proofs can do without them.
         message: the text that is signed.
         timestamp: the time stamp as JSON, of which only the form is checked, or None.
         ld_context: `@context`; empty in the older form.
@@ -147,8 +153,8 @@ class SignedMessage:
 
     signature: ProofList
     indices: Indices
-    nonce: mpz
-    context: mpz
+    nonce: mpz | None
+    context: mpz | None
     message: str
     timestamp: Mapping[str, object] | None = None
     ld_context: str = LD_CONTEXT
@@ -167,7 +173,7 @@ class SignedMessage:
         """Read a signed message from decoded JSON.
 
         Raises:
-            MalformedProofError: it is malformed; a missing nonce or context is.
+            MalformedProofError: it is malformed.
         """
         fields = _read_fields(value, _SIGNED_MESSAGE_FIELDS)
         try:
@@ -177,8 +183,8 @@ class SignedMessage:
         return cls(
             signature=ProofList.from_json(fields.get("signature"), "signature"),
             indices=indices_from_json(fields.get("indices")),
-            nonce=decode_integer(fields.get("nonce"), "nonce"),
-            context=decode_integer(fields.get("context"), "context"),
+            nonce=_read_optional_integer(fields, "nonce"),
+            context=_read_optional_integer(fields, "context"),
             message=message,
             timestamp=timestamp,
             ld_context=ld_context,
@@ -190,14 +196,30 @@ class SignedMessage:
             "@context": self.ld_context,
             "signature": self.signature.to_json() or None,
             "indices": indices_to_json(self.indices),
-            "nonce": encode_integer(self.nonce),
-            "context": encode_integer(self.context),
+            "nonce": None if self.nonce is None else encode_integer(self.nonce),
+            "context": None if self.context is None else encode_integer(self.context),
             "message": self.message,
             "timestamp": self.timestamp,
         }
 
+    def proof_context(self) -> mpz:
+        """The context of the proofs.
+
+        Raises:
+            MalformedProofError: it is missing.
+        """
+        if self.context is None:
+            raise MalformedProofError("context", "missing")
+        return self.context
+
     def proof_nonce(self) -> mpz:
-        """The nonce of the proofs, derived from nonce and message."""
+        """The nonce of the proofs, derived from nonce and message.
+
+        Raises:
+            MalformedProofError: the nonce is missing.
+        """
+        if self.nonce is None:
+            raise MalformedProofError("nonce", "missing")
         return signature_nonce(self.nonce, self.message)
 
     @property

@@ -261,6 +261,7 @@ def verify_signed_message(
     """
     if not message.signature:
         return Verified(ProofStatus.INVALID, refusal=InvalidProofError("signature: no proofs"))
+    context, nonce = message.proof_context(), message.proof_nonce()
     if request is not None and not _matches(message, request):
         return Verified(ProofStatus.UNMATCHED_REQUEST)
     if message.timestamp is not None:
@@ -271,8 +272,8 @@ def verify_signed_message(
         shown,
         request,
         configuration,
-        context=message.context,
-        nonce=message.proof_nonce(),
+        context=context,
+        nonce=nonce,
         is_signature=True,
         at=now.timestamp(),
     )

@@ -244,7 +244,11 @@ def test_changed_signed_message(world: World) -> None:
 
 @pytest.mark.parametrize("field", ["nonce", "context"])
 def test_signed_message_without_nonce_or_context_is_malformed(world: World, field: str) -> None:
-    message, _ = signed(world)
-    for value in (None, -1, "!"):
+    message, request = signed(world)
+    for value in (-1, "!"):
         with pytest.raises(MalformedProofError, match=field):
             SignedMessage.from_json({**message.to_json(), field: value})
+    without = SignedMessage.from_json({**message.to_json(), field: None})
+    for wanted in (request, None):
+        with pytest.raises(MalformedProofError, match=f"{field}: missing"):
+            verify_signed_message(without, wanted, world.configuration, now=world.now)

@@ -532,6 +532,23 @@ def test_malformed_time_stamp_leaves_the_session_connected(world: World, stamp: 
     assert refusal.value.session is None
 
 
+def test_signed_message_without_proofs_is_invalid_whatever_else_it_lacks(world: World) -> None:
+    session, _ = world.connected(signature("m", [[LEVEL]]))
+    session, reply = world.engine.receive_proofs(session, b"{}", authorization=APP)
+    assert (session.status, reply.to_json()) == (Status.DONE, {"proofStatus": "INVALID"})
+    signed = stored(session).result.to_json()["signature"]
+    assert (signed["nonce"], signed["context"], signed["message"]) == (None, None, "")  # type: ignore[index]
+
+
+@pytest.mark.parametrize("name", ["nonce", "context"])
+def test_proofs_without_nonce_or_context_are_malformed(world: World, name: str) -> None:
+    world.complete(issuance(STUDENT_CARD))
+    session, body = change_answer(world, signature("m", [[LEVEL]]), lambda m: m.update({name: None}))
+    with pytest.raises(MalformedInputError, match=f"{name}: missing") as refusal:
+        world.engine.receive_proofs(session, body, authorization=APP)
+    assert refusal.value.session is None
+
+
 def test_signed_message_of_the_older_form_keeps_its_empty_context(world: World) -> None:
     session, _ = world.connected(signature("m", [[LEVEL]]))
     message = {"signature": [], "indices": [], "nonce": "AQ==", "context": "AQ==", "message": "m"}
