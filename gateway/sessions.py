@@ -2,7 +2,8 @@
 
 A message to a session is handled by the engine on the session as it was loaded, and the outcome is written only if nobody
 changed the session meanwhile. Whoever comes second loads it again and finds, for a repeated message, the first one's answer
-in the session. Nothing outside the session happens before that write succeeded.
+in the session. Nothing outside the session happens before that write succeeded, but that the requestor is asked for the next
+session of a chain: its answer is part of the outcome.
 """
 
 import json
@@ -277,11 +278,13 @@ class Sessions:
             changed = engine.remember(changed, path, body, authorization=authorization, response=answer.body, http_status=answer.status)
             try:
                 if following is not None:
-                    # Before the answer that leads to it; one that nobody hears of times out.
+                    # Before the answer that leads to it; one that nobody will hear of is cancelled.
                     self._add(engine, following)
                 if changed is not session:
                     self._write(session, changed)
             except StoreConflictError:
+                if following is not None:
+                    self._write(following, engine.cancel(following))
                 continue
             return answer
         raise StoreError("the session is changed too often")

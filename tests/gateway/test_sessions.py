@@ -195,6 +195,28 @@ def test_a_chain_that_cannot_go_on(gateway: TestGateway, requestor_server: Reque
     assert (result["status"], result["proofStatus"]) == ("CONNECTED", "VALID")
 
 
+def test_a_next_session_that_comes_too_late_is_cancelled(
+    any_gateway: TestGateway, requestor_server: RequestorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = any_gateway.start({"nextSession": {"url": requestor_server.url}, "request": ISSUANCE})
+    phone = any_gateway.phone()
+    store, added = any_gateway.gateway.store, []
+    add = store.add
+
+    def cancel_meanwhile(session: Session, **moments: Any) -> None:
+        add(session, **moments)
+        added.append(session)
+        any_gateway.client.delete(f"/session/{package['token']}")
+
+    monkeypatch.setattr(store, "add", cancel_meanwhile)
+    requestor_server.answer = json.dumps(DISCLOSURE).encode()
+    response = phone.answer(package["sessionPtr"])
+    assert (response.status_code, response.get_json()["error"]) == (403, "UNEXPECTED_REQUEST")
+    assert any_gateway.get(package, "status").get_json() == "CANCELLED"
+    (following,) = added
+    assert store.get_by_client_token(following.client_token).status is Status.CANCELLED
+
+
 def test_a_chain_ends_with_no_content(gateway: TestGateway, requestor_server: RequestorServer) -> None:
     requestor_server.status = 204
     package = gateway.start({"nextSession": {"url": requestor_server.url}, "request": ISSUANCE})
