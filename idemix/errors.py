@@ -57,6 +57,10 @@ class MalformedProofError(MalformedError):
     """A proof, commitment or issuance message cannot be read or has not the structure of one."""
 
 
+class ProofRuleError(MalformedProofError):
+    """A rule that the reference states in words of its own. An app gets these words alone."""
+
+
 class MalformedAttributeError(MalformedError):
     """A value cannot be an attribute, or an integer cannot be one that was."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from gmpy2 import mpz
 
-from .errors import MalformedProofError
+from .errors import MalformedProofError, ProofRuleError
 from .json_text import EscapedStr
 
 
@@ -54,7 +54,7 @@ def decode_integer(value: Any, where: str) -> mpz:
             raise MalformedProofError(where, "not base64 in the standard alphabet with padding") from cause
     if isinstance(value, int) and not isinstance(value, bool):
         if value < 0:
-            raise MalformedProofError(where, "an integer is not negative")
+            raise ProofRuleError(where, "Unexpected negative integer")
         return mpz(value)
     raise MalformedProofError(where, "missing" if value is None else "expected an integer: base64 in a string, or a number")
 

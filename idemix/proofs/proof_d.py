@@ -95,8 +95,8 @@ class ProofD:
         if not isinstance(fields.get("rangeproofs", {}), dict | None):
             raise MalformedProofError(f"{where}.rangeproofs", "expected an object")
         return cls(
-            c=decode_integer(fields.get("c"), f"{where}.c"),
             A=decode_integer(fields.get("A"), f"{where}.A"),
+            c=decode_integer(fields.get("c"), f"{where}.c"),
             e_response=decode_integer(fields.get("e_response"), f"{where}.e_response"),
             v_response=decode_integer(fields.get("v_response"), f"{where}.v_response"),
             a_responses=decode_integer_map(fields.get("a_responses"), f"{where}.a_responses"),

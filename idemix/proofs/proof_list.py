@@ -7,7 +7,7 @@ from typing import Any, Self
 from gmpy2 import mpz
 
 from ..challenge import create_challenge
-from ..errors import InvalidProofError, MalformedProofError
+from ..errors import InvalidProofError, MalformedProofError, ProofRuleError
 from ..keys.public import PublicKey
 from .proof_d import ProofD
 from .proof_u import ProofU
@@ -61,7 +61,7 @@ def _read_proof(value: Any, where: str) -> ProofD | ProofU:
         return ProofU.from_json(value, where)
     # The reference finds the key in any case of its letters.
     departure = "unknown-proof-key" if {"a", "u"} & {key.casefold() for key in value if key not in ("A", "U")} else None
-    raise MalformedProofError(where, "neither a disclosure proof (A) nor a commitment proof (U)", departure=departure)
+    raise ProofRuleError(where, "Unknown proof type found in ProofList", departure=departure)
 
 
 def verify_proof_list(

@@ -11,12 +11,12 @@ from typing import ClassVar, Final, TypedDict
 
 from gmpy2 import mpz
 
-from ..errors import MalformedProofError, MalformedRequestError
+from ..errors import MalformedProofError, MalformedRequestError, ProofRuleError
 from ..integers import decode_integer, encode_integer
 from ..protocol_version import ProtocolVersion
 from ..scheme.identifiers import CredentialTypeId
 from .condiscon import ConDisCon, Labels, UncheckedConDisCon, attribute_requests, condiscon_to_json
-from .reading import Fields, as_integer, as_object, as_text_map, kind
+from .reading import Fields, RequestRuleError, as_integer, as_object, as_text_map, kind
 
 
 class Action(Enum):
@@ -203,6 +203,8 @@ def _read_integer(fields: Fields, name: str) -> mpz | None:
         return None
     try:
         return decode_integer(value, fields.path(name))
+    except ProofRuleError as error:
+        raise RequestRuleError(error.where, error.rule) from error
     except MalformedProofError as error:
         raise MalformedRequestError(error.where, error.rule) from error
 

@@ -20,7 +20,7 @@ from gmpy2 import mpz
 
 from ..cl.primes import PrimePool
 from ..clock import Clock
-from ..errors import IdemixError, MalformedError, SessionError, UnknownPublicKeyError
+from ..errors import IdemixError, MalformedError, ProofRuleError, SessionError, UnknownPublicKeyError
 from ..issuance.messages import IssueCommitmentMessage
 from ..json_text import parse_json
 from ..messages import Disclosure, SignedMessage
@@ -476,4 +476,5 @@ def _malformed_input() -> Iterator[None]:
     try:
         yield
     except MalformedError as error:
-        raise MalformedInputError(str(error), departure=error.departure) from error
+        text = error.rule if isinstance(error, ProofRuleError) else str(error)
+        raise MalformedInputError(text, departure=error.departure) from error

@@ -479,6 +479,17 @@ def test_malformed_answer_leaves_the_session_connected(world: World, body: bytes
     assert refusal.value.session is None
 
 
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [(b'{"proofs":[{"A":-1}]}', "Unexpected negative integer"), (b'{"proofs":[{"x":1}]}', "Unknown proof type found in ProofList")],
+)
+def test_proofs_are_refused_in_the_words_of_the_reference(world: World, body: bytes, message: str) -> None:
+    session, _ = world.connected(disclosure([[LEVEL]]))
+    with pytest.raises(MalformedInputError) as refusal:
+        world.engine.receive_proofs(session, body, authorization=APP)
+    assert str(refusal.value) == message
+
+
 def test_empty_answer_misses_attributes_and_ends_the_session(world: World) -> None:
     for body in (b"null", b"{}", b'{"proofs":[],"indices":[[]]}'):
         session, _ = world.connected(disclosure([[LEVEL]]))
