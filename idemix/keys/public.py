@@ -14,7 +14,7 @@ from ..arith.fixed_base import CombShape, PowerProducts
 from ..arith.modular import inverse, is_unit
 from ..errors import MalformedKeyError
 from ..params import SystemParameters, params_for
-from .xml import KeyElement, KeyWriter, parse_key_xml
+from .xml import KeyElement, KeyWriter, parse_key_xml, parse_signed
 
 #: The validity, in seconds, of an accumulator where a key does not say.
 DEFAULT_EPOCH_LENGTH: Final = 432_000
@@ -194,12 +194,15 @@ def _read_bases(bases: KeyElement) -> tuple[mpz, ...]:
 def _read_epoch_length(root: KeyElement) -> int:
     features = root.find("Features")
     epoch = features.find("Epoch") if features else None
-    text = epoch.attributes.get("length", "").strip() if epoch else ""
+    text = epoch.attributes.get("length", "") if epoch else ""
     if not text:
         return DEFAULT_EPOCH_LENGTH
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
+    length = parse_signed(text)
+    if length is None:
         raise MalformedKeyError("Features/Epoch", "length is a number of seconds")
-    return int(text)
+    if length < 0:
+        raise MalformedKeyError("Features/Epoch", "length is not negative", departure="key-structure")
+    return length
 
 
 def _read_ecdsa(root: KeyElement) -> bytes | None:

@@ -19,8 +19,8 @@ MAX_KEY_FILE_BYTES: Final = 1 << 20
 
 _HEADER: Final = '<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n'
 _INTEGER: Final = re.compile(r"\+?[0-9]{1,4096}")
-_UNSIGNED: Final = re.compile(r"\+?[0-9]{1,20}")
-_SIGNED: Final = re.compile(r"[+-]?[0-9]{1,19}")
+_UNSIGNED: Final = re.compile(r"[0-9]{1,4000}")
+_SIGNED: Final = re.compile(r"[+-]?[0-9]{1,4000}")
 
 
 class KeyElement:
@@ -75,15 +75,19 @@ class KeyElement:
         """Read the text as an unsigned machine integer."""
         text = self.text.strip()
         if not _UNSIGNED.fullmatch(text) or int(text) >= 1 << 64:
-            raise MalformedKeyError(self._path, "expected an unsigned integer")
+            raise MalformedKeyError(self._path, "expected an unsigned integer", departure=self._departure_if_empty())
         return int(text)
 
     def signed(self) -> int:
         """Read the text as a signed machine integer."""
-        text = self.text.strip()
-        if not _SIGNED.fullmatch(text) or not -(1 << 63) <= int(text) < 1 << 63:
-            raise MalformedKeyError(self._path, "expected an integer")
-        return int(text)
+        number = parse_signed(self.text)
+        if number is None:
+            raise MalformedKeyError(self._path, "expected an integer", departure=self._departure_if_empty())
+        return number
+
+    def _departure_if_empty(self) -> str | None:
+        """The reference reads an element without text as 0."""
+        return None if self.text else "key-structure"
 
     def base64(self) -> bytes:
         """Read the text as base64; line breaks are allowed."""
@@ -91,6 +95,14 @@ class KeyElement:
             return base64.b64decode(self.text.replace("\r", "").replace("\n", ""), validate=True)
         except (binascii.Error, ValueError) as cause:
             raise MalformedKeyError(self._path, "not base64") from cause
+
+
+def parse_signed(text: str) -> int | None:
+    """Read a signed machine integer with white space around it; None where it is none."""
+    word = text.strip()
+    if not _SIGNED.fullmatch(word) or not -(1 << 63) <= int(word) < 1 << 63:
+        return None
+    return int(word)
 
 
 def parse_key_xml(data: bytes, root_name: str) -> KeyElement:

@@ -5,7 +5,7 @@ from typing import Final
 
 from ..errors import MalformedSchemeError
 
-_SECONDS: Final = re.compile(rb"[+-]?[0-9]{1,19}")
+_SECONDS: Final = re.compile(rb"[+-]?[0-9]{1,4000}")
 
 
 def parse_timestamp(content: bytes) -> int:

@@ -63,7 +63,9 @@ def changed(pattern: str, replacement: str) -> str:
         pytest.param(changed("<Counter>.*</Counter>", ""), "Counter", id="no counter"),
         pytest.param(changed("<Counter>", "<Counter>-"), "Counter", id="negative counter"),
         pytest.param(changed("<ExpiryDate>", "<ExpiryDate>x"), "ExpiryDate", id="expiry no number"),
+        pytest.param(changed("<Counter>", "<Counter>+"), "Counter", id="counter with a sign"),
         pytest.param(changed('length="432000"', 'length="-1"'), "Features/Epoch", id="negative epoch"),
+        pytest.param(changed('length="432000"', 'length="  "'), "Features/Epoch", id="blank epoch"),
         pytest.param(changed("<ECDSA>.*</ECDSA>", "<ECDSA>!</ECDSA>"), "ECDSA", id="ECDSA no base64"),
         pytest.param(changed("<ECDSA>.*</ECDSA>", "<ECDSA>AAAA</ECDSA>"), "ECDSA", id="ECDSA no key"),
         pytest.param(changed("<IssuerPublicKey", "<!DOCTYPE x><IssuerPublicKey"), "", id="document type"),
@@ -107,3 +109,22 @@ def test_power_product() -> None:
     expected = pow(KEY.Z, -3, KEY.N) * pow(KEY.S, 5, KEY.N) * pow(KEY.R[2], -7, KEY.N) % KEY.N
     for _ in range(3):
         assert KEY.power_product(Z=-3, S=5, R={2: mpz(-7)}) == expected
+
+
+@pytest.mark.parametrize(("written", "seconds"), [("+7", 7), (" 7 ", 7), ("0" * 40 + "7", 7), ("", DEFAULT_EPOCH_LENGTH)])
+def test_epoch_length_is_read_as_the_reference_reads_it(written: str, seconds: int) -> None:
+    assert PublicKey.from_xml(changed('length="432000"', f'length="{written}"').encode()).epoch_length == seconds
+
+
+@pytest.mark.parametrize(
+    "xml",
+    [
+        pytest.param(changed("<Counter>.*</Counter>", "<Counter></Counter>"), id="empty counter"),
+        pytest.param(changed("<ExpiryDate>.*</ExpiryDate>", "<ExpiryDate/>"), id="empty expiry"),
+        pytest.param(changed('length="432000"', 'length="-1"'), id="negative epoch"),
+    ],
+)
+def test_numbers_that_the_reference_reads_and_we_refuse_name_the_rule(xml: str) -> None:
+    with pytest.raises(MalformedKeyError) as refusal:
+        PublicKey.from_xml(xml.encode())
+    assert refusal.value.departure == "key-structure"

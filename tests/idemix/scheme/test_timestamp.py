@@ -8,7 +8,14 @@ from idemix.scheme.timestamp import parse_timestamp, print_timestamp
 
 @pytest.mark.parametrize(
     ("content", "seconds"),
-    [(b"1790000000\n", 1_790_000_000), (b"1790000000", 1_790_000_000), (b"+5\n", 5), (b"0", 0), (b"9999999999999\n", 9_999_999_999_999)],
+    [
+        (b"1790000000\n", 1_790_000_000),
+        (b"1790000000", 1_790_000_000),
+        (b"+5\n", 5),
+        (b"0", 0),
+        (b"0" * 40 + b"7\n", 7),
+        (b"9999999999999\n", 9_999_999_999_999),
+    ],
 )
 def test_reads(content: bytes, seconds: int) -> None:
     assert parse_timestamp(content) == seconds

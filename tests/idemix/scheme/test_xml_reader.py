@@ -60,7 +60,8 @@ def test_neither(word: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "number"), [("7", 7), (" +7\n", 7), ("-3", -3), ("", 0), ("007", 7), ("9223372036854775807", (1 << 63) - 1)]
+    ("word", "number"),
+    [("7", 7), (" +7\n", 7), ("-3", -3), ("", 0), ("007", 7), ("0" * 40 + "7", 7), ("9223372036854775807", (1 << 63) - 1)],
 )
 def test_integers(word: str, number: int) -> None:
     assert element(f"<A>{word}</A>").integer("A") == number
@@ -79,7 +80,7 @@ def test_absent_integers() -> None:
     assert element("").integer_attribute("a") is None
     assert element("").unsigned("A") == 0
     assert element("<A>18446744073709551615</A>").unsigned("A") == (1 << 64) - 1
-    for word in ("-1", "+1", "18446744073709551616"):
+    for word in ("-1", "+1", "18446744073709551616", "1" * 5000):
         with pytest.raises(MalformedSchemeError):
             element(f"<A>{word}</A>").unsigned("A")
 
