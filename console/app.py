@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_bootstrap import Bootstrap5
 
-from console import assets, error_pages, formats, i18n, messages, words
+from console import assets, error_pages, formats, i18n, input_guard, messages, words
 from console.accounts.views import accounts
 from console.api.authentication import requires_bearer_token
 from console.api.views import api
@@ -95,6 +95,7 @@ def create_app(
     messages.install_messages(app)
     words.install_words(app, clock)
     set_security_headers(app)
+    input_guard.install_input_guard(app)
     error_pages.install_error_pages(app)
     install_authentication(app, {blueprint.name: check for blueprint, check in BLUEPRINTS.items()} | {"bootstrap": requires_no_auth})
     for blueprint in BLUEPRINTS:

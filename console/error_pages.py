@@ -7,9 +7,11 @@ from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from console.messages import name_of_action
+from console.errors import ConsoleError
+from console.messages import input_sentence, name_of_action, sentence
 from gateway.authorization import PermissionDeniedError
-from gateway.inputs import NotFoundError
+from gateway.custody.errors import CustodyError
+from gateway.inputs import ConflictError, InvalidInputError, NotFoundError
 
 
 def error_page(status: int, title: str, text: str) -> ResponseReturnValue:
@@ -35,6 +37,16 @@ def install_error_pages(app: Flask) -> None:
         return error_page(
             404, gettext("There is nothing here"), gettext("The address may be mistyped, or what it named is gone. Start again from home.")
         )
+
+    @app.errorhandler(InvalidInputError)
+    def bad_input(error: InvalidInputError) -> ResponseReturnValue:
+        return error_page(422, gettext("This request cannot be answered"), input_sentence(error))
+
+    @app.errorhandler(ConsoleError)
+    @app.errorhandler(ConflictError)
+    @app.errorhandler(CustodyError)
+    def refused(error: Exception) -> ResponseReturnValue:
+        return error_page(409, gettext("This request cannot be answered"), sentence(error))
 
     @app.errorhandler(CSRFError)
     def csrf_failed(_error: CSRFError) -> ResponseReturnValue:

@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from console.input_guard import LARGEST_NUMBER
 from gateway.inputs import Errors, Message
 
 T = TypeVar("T")
@@ -53,6 +54,11 @@ def to_json(value: object) -> Any:
     return str(value) if isinstance(value, str) else value
 
 
+def is_text(text: str) -> bool:
+    """Tell whether every database can hold a text: it has no NUL, and no surrogate (a half of a character) that JSON lets through."""
+    return not any(letter == "\x00" or "\ud800" <= letter <= "\udfff" for letter in text)
+
+
 def _read(kind: Any, data: object, where: str, errors: Errors) -> Any:
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
@@ -86,6 +92,10 @@ def _read_scalar(kind: Any, data: object) -> tuple[Any, Message]:
         return _WRONG, Message("must be a moment as ISO 8601, with its zone") if kind is datetime else Message("must be base64")
     words = {str: "must be text", int: "must be a whole number", bool: "must be true or false", float: "must be a number"}
     fits = isinstance(data, kind) and (kind is bool or not isinstance(data, bool))
+    if fits and kind is str and not is_text(data):
+        return _WRONG, Message("must be text without NUL and without halves of characters")
+    if fits and kind is int and abs(data) > LARGEST_NUMBER:
+        return _WRONG, Message("must be at most %(most)s", most=LARGEST_NUMBER)
     return data if fits else _WRONG, Message(words[kind])
 
 
@@ -97,7 +107,7 @@ def _read_list(kind: Any, data: object, where: str, errors: Errors) -> Any:
 
 
 def _read_mapping(data: object, where: str, errors: Errors) -> Any:
-    if not isinstance(data, dict) or not all(isinstance(item, str) for item in data.values()):
+    if not isinstance(data, dict) or not all(isinstance(text, str) and is_text(text) for item in data.items() for text in item):
         errors.add(where, Message("must be an object of texts"))
         return {}
     return data

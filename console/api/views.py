@@ -12,6 +12,7 @@ from console.api.authentication import caller
 from console.api.errors import install_errors
 from console.authentication import services
 from console.extensions import csrf
+from console.input_guard import LARGEST_NUMBER
 from console.issuer_keys.models import NewKey as NewIssuerKey
 from console.jobs import cancel_job, get_job, list_jobs
 from console.json_values import from_json, to_json
@@ -576,7 +577,7 @@ def _number(name: str) -> int | None:
     text = request.args.get(name)
     if not text:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) < 16):
+    if not (text.isascii() and text.isdigit() and len(text) < 16 and int(text) <= LARGEST_NUMBER):
         raise InvalidInputError({name: Message("must be a whole number")})
     return int(text)
 

@@ -5,6 +5,7 @@ from typing import Final
 from flask import Blueprint, render_template, request
 
 from console.authentication import actor, services
+from console.input_guard import row_number
 
 audit = Blueprint("audit", __name__, url_prefix="/audit")
 
@@ -15,7 +16,7 @@ PAGE: Final = 50
 def list_entries() -> str:
     """The newest entries, filtered by who, what and to what; and whether the chain of hashes holds."""
     who, action, subject = (request.args.get(name, "").strip() for name in ("actor", "action", "object"))
-    before = request.args.get("before", type=int)
+    before = request.args.get("before", type=row_number)
     found = services().audit.entries(
         actor(), actor_name=who or None, action=action or None, object=subject or None, before_sequence=before, limit=PAGE + 1
     )

@@ -18,8 +18,9 @@ from console.errors import RepositoryError
 #: What clients decide by; caches between must ask again, since clients never do (spec of scheme updates, section 1).
 _DECIDING: Final = frozenset({"index", "index.sig", "timestamp"})
 
-_NAME = re.compile(r"[A-Za-z0-9_-]+\Z")
-_PART = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._ -]*\Z")
+# No longer than a file system takes.
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,200}\Z")
+_PART = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._ -]{0,200}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ class WebRoot:
             path: the rest, decoded.
         """
         version = self.current(scheme_id) if _NAME.match(scheme_id) else None
-        if version is None or not all(_PART.match(part) for part in path.split("/")):
+        if version is None or len(path) > 500 or not all(_PART.match(part) for part in path.split("/")):
             return None
         place = self._place(scheme_id, version) / path
         return ServedFile(place, cache_control(path)) if place.is_file() and not place.is_symlink() else None

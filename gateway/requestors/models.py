@@ -52,6 +52,8 @@ class NewRequestor:
         errors.check(len(self.name) <= LONGEST_NAME, "name", Message("must have at most %(limit)d characters", limit=LONGEST_NAME))
         errors.check(_is_printable(self.name), "name", Message("must not have control characters"))
         errors.check(self.name == self.name.strip(), "name", Message("must not begin or end with a blank"))
+        in_address = "/" not in self.name and self.name not in (".", "..", "new")
+        errors.check(in_address, "name", Message("must not hold a slash, and not be “.”, “..” or “new”: it stands in addresses"))
         self.details.check(errors)
 
 
