@@ -1,7 +1,6 @@
 """Who is signed in: the cookie holds the random id of a log-in, the services get an `Actor`."""
 
 from collections.abc import Callable, Mapping
-from urllib.parse import urlsplit
 
 from flask import Flask, current_app, flash, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -69,7 +68,8 @@ _OPEN = frozenset({"accounts.sign_in"})
 
 def safe_target(target: str | None) -> str:
     """A path of this site to go on to, from what the browser sent; the home page where it is none."""
-    if not target or not target.startswith("/") or target.startswith(("//", "/\\")) or urlsplit(target).netloc:
+    # Browsers drop control characters and take a backslash for a slash: what holds them could name another host.
+    if not target or not target.isprintable() or not target.startswith("/") or target.startswith(("//", "/\\")):
         return url_for("home.index")
     return target
 

@@ -2,13 +2,13 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from urllib.parse import quote, urlsplit
+from contextlib import AbstractContextManager, contextmanager
+from urllib.parse import quote
 
 import httpx
 
 from console.errors import NotLiveError, RefusedAddressError
-from console.publishing.git import MAX_FILE_BYTES, MAX_TREE_BYTES, Resolver, is_private, resolve
+from console.publishing.git import MAX_FILE_BYTES, MAX_TREE_BYTES, Resolver, is_private, resolve, split_address
 from idemix.errors import MalformedError, VerificationError
 from idemix.scheme.descriptions import parse_requestors
 from idemix.scheme.index import SchemeIndex
@@ -32,7 +32,8 @@ class PublicAddress:
     """
 
     def __init__(self, url: str, *, trusted: bool, resolver: Resolver = resolve) -> None:
-        parts = urlsplit(url)
+        parts = split_address(url)
+        self._pinned: str | None = None
         if parts.scheme not in ("https", "http") or not parts.hostname or parts.username is not None:
             raise RefusedAddressError(url, "must be a web address without user name")
         if not trusted:
@@ -42,22 +43,31 @@ class PublicAddress:
                 found = resolver(parts.hostname, parts.port or 443)
             except (OSError, ValueError) as error:
                 raise RefusedAddressError(url, "the host is not known") from error
-            if any(is_private(address) for address in found):
+            if not found or any(is_private(address) for address in found):
                 raise RefusedAddressError(url, "the host lies in a private range, which the settings do not allow")
+            self._pinned = found[0]
         self.url = url.rstrip("/") + "/"
 
     @contextmanager
     def open(self) -> Iterator["Fetcher"]:
         """A connection for several files."""
         with httpx.Client(timeout=TIMEOUT_SECONDS, trust_env=False, headers={"User-Agent": "irmahub"}) as client:
-            yield Fetcher(self.url, client)
+            yield Fetcher(self.url, client, self._pinned)
 
 
 class Fetcher:
-    """Gets files below one address; there are no redirects, no retries and no more bytes than a scheme may have."""
+    """Gets files below one address; there are no redirects, no retries and no more bytes than a scheme may have.
 
-    def __init__(self, url: str, client: httpx.Client) -> None:
+    Args:
+        url: the address.
+        client: what speaks HTTP.
+        pinned: the network address that was judged; the host's name is not resolved again, only certified. None resolves it.
+    """
+
+    def __init__(self, url: str, client: httpx.Client, pinned: str | None = None) -> None:
         self._url = url
+        self._host = httpx.URL(url).netloc.decode() if pinned is not None else None
+        self._pinned = pinned
         self._client = client
         self._total = 0
 
@@ -70,7 +80,7 @@ class Fetcher:
         url = self._url + quote(path)
         content = bytearray()
         try:
-            with self._client.stream("GET", url) as response:
+            with self._stream(url) as response:
                 if response.status_code != 200:
                     raise NotLiveError(f"{url} answers with status {response.status_code}")
                 for part in response.iter_bytes():
@@ -81,6 +91,14 @@ class Fetcher:
         except httpx.HTTPError as error:
             raise NotLiveError(f"{url} does not answer: {error or type(error).__name__}") from error
         return bytes(content)
+
+    def _stream(self, url: str) -> AbstractContextManager[httpx.Response]:
+        if self._pinned is None or self._host is None:
+            return self._client.stream("GET", url)
+        whole = httpx.URL(url)
+        return self._client.stream(
+            "GET", whole.copy_with(host=self._pinned), headers={"Host": self._host}, extensions={"sni_hostname": whole.host}
+        )
 
 
 def fetch_scheme(fetcher: Fetcher, scheme_id: str, public_key: bytes, progress: Callable[[float], None] | None = None) -> SchemeTree:

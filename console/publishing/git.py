@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from git.cmd import Git
 from git.exc import GitCommandError
@@ -59,6 +59,9 @@ _SAFE = (
 _OTHER_SIDE = "git " + " ".join(f"-c {option}" for option in _SAFE if " " not in option)
 _ZERO = "0" * 40
 _HASH = re.compile(r"[0-9a-f]{40}\Z")
+#: What a web address may hold: visible ASCII without backslash, so that no two programs read another host from it.
+_ADDRESS = re.compile(r"[!-\[\]-~]{1,2000}\Z")
+_HOST = re.compile(r"([A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|[0-9A-Fa-f:.]+)\Z")
 _REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*\Z")
 
 Resolver = Callable[[str, int], Sequence[str]]
@@ -78,6 +81,35 @@ def is_private(address: str) -> bool:
     ip = ipaddress.ip_address(address.partition("%")[0])
     mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
     return not (mapped or ip).is_global or (mapped or ip).is_multicast
+
+
+def is_local(address: str) -> bool:
+    """Whether an address names a path on this machine."""
+    return address.startswith(("/", "file://"))
+
+
+def is_directory(path: str) -> bool:
+    """Whether there is such a directory, and one that may be read."""
+    try:
+        return Path(path).is_dir() and os.access(path, os.R_OK | os.X_OK)
+    except OSError:  # a name longer than the file system takes, or a directory above it that may not be entered
+        return False
+
+
+def split_address(address: str) -> SplitResult:
+    """The parts of a web address, such that every program reads the same host from it.
+
+    Raises:
+        RefusedAddressError: it holds blanks, control characters, backslashes or others than those of ASCII, or its host or port is none.
+    """
+    try:
+        parts = urlsplit(address)
+        known = _ADDRESS.match(address) and _HOST.match(parts.hostname or "") and (parts.port is None or parts.port > 0)
+    except ValueError:
+        known = None
+    if not known:
+        raise RefusedAddressError(ascii(address[:200])[1:-1], "is no web address")
+    return parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +136,13 @@ class Remote:
         Raises:
             RefusedAddressError: another protocol, credentials in the address, an unknown host or one in a private range.
         """
-        if address.startswith("/"):
-            address = f"file://{address}"
-        parts = urlsplit(address)
+        if is_local(address):
+            path = address.removeprefix("file://")
+            if not path.startswith("/") or not path.isprintable() or not is_directory(path):
+                raise RefusedAddressError(repr(path), "there is no such directory")
+            return cls(f"file://{path}")
+        parts = split_address(address)
         shown = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
-        if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
-            if not Path(parts.path).is_dir():
-                raise RefusedAddressError(parts.path, "there is no such directory")
-            return cls(f"file://{parts.path}")
         if parts.scheme != "https" or not parts.hostname:
             raise RefusedAddressError(shown, "must be the path of a repository or an https address")
         if parts.username is not None or parts.password is not None:
@@ -124,7 +155,7 @@ class Remote:
         if not addresses or (not allow_private and any(is_private(found) for found in addresses)):
             raise RefusedAddressError(shown, "the host lies in a private range, which the settings do not allow")
         pinned = ",".join(f"[{found}]" if ":" in found else found for found in addresses)
-        return cls(address, (f"http.curloptResolve={parts.hostname}:{port}:{pinned}",))
+        return cls(parts.geturl(), (f"http.curloptResolve={parts.hostname}:{port}:{pinned}",))
 
     @property
     def path(self) -> Path | None:

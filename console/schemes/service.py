@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from console.errors import SchemeImportError
 from console.publishing.check import check_version, finding_views, is_private
 from console.publishing.fetch import PublicAddress
-from console.publishing.git import Remote, Repository
+from console.publishing.git import Remote, Repository, is_directory, is_local
 from console.publishing.web_root import WebRoot
 from console.schemes import authoring, reading
 from console.schemes.models import (
@@ -105,10 +105,10 @@ class Schemes:
         authorize(actor, Action.SCHEME_IMPORT)
         self._check_import(actor, new)
         directory = Path(new.source)
-        is_directory = directory.is_absolute() and directory.is_dir() and not _is_repository(directory)
+        plain = directory.is_absolute() and is_directory(new.source) and not _is_repository(directory)
         with tempfile.TemporaryDirectory(dir=self._store.temporary(), prefix=".import-") as making:
             clone = Repository.create(Path(making) / "clone")
-            if is_directory:
+            if plain:
                 branch, commit = _DEFAULT_BRANCH, self._commit_directory(actor, clone, directory)
             else:
                 branch, commit = self._fetch(clone, new)
@@ -127,7 +127,7 @@ class Schemes:
             source=new.source,
             public_url=new.public_url,
             required_approvals=REQUIRED_APPROVALS[new.channel],
-            settings={"branch": branch, "remote": new.remote or ("" if is_directory else new.source)},
+            settings={"branch": branch, "remote": new.remote or ("" if plain else new.source)},
             created_at=self._clock(),
             updated_at=self._clock(),
         )
@@ -252,7 +252,7 @@ class Schemes:
         """The schemes that the actor may see, by id."""
         with self._database.read() as session:
             rows = session.scalars(select(Scheme).order_by(Scheme.id)).all()
-        return tuple(self._summary(row) for row in rows if _may_view(actor, row.id))
+        return tuple(self._summary(row) for row in rows if may_view_scheme(actor, row.id))
 
     def get(self, actor: Actor, scheme_id: str) -> SchemeSummary:
         """A scheme's row of the list.
@@ -524,17 +524,19 @@ class Schemes:
 
     def _judge(self, actor: Actor, field: str, address: str) -> None:
         """Refuse a remote that the actor may not name: in production, paths on this machine are for commands only."""
-        local = address.startswith(("/", "file:"))
-        if local and self._settings.production and actor.kind in (ActorKind.USER, ActorKind.TOKEN):
-            raise InvalidInputError({field: Message("must be an https address; paths on the server are for the command line")})
-        if address and not local:
+        if not address:
+            return
+        if is_local(address):
+            if self._settings.production and actor.kind in (ActorKind.USER, ActorKind.TOKEN):
+                raise InvalidInputError({field: Message("must be an https address; paths on the server are for the command line")})
+            if not is_directory(address.removeprefix("file://")):
+                raise InvalidInputError({field: Message("there is no such directory on the server")})
+        else:
             self._remote(address)
-        elif local and not Path(address.removeprefix("file://")).is_dir():
-            raise InvalidInputError({field: Message("there is no such directory on the server")})
 
     def _judge_public(self, address: str) -> None:
         if address:
-            own = address.startswith(self._settings.public_url)
+            own = address.startswith(self._settings.public_url.rstrip("/") + "/")
             PublicAddress(address, trusted=own or self._settings.allow_private_addresses)
 
     def _remote(self, address: str) -> Remote:
@@ -633,7 +635,7 @@ class Schemes:
             return row
 
     def _authorize_view(self, actor: Actor, scheme_id: str) -> None:
-        if not _may_view(actor, scheme_id):
+        if not may_view_scheme(actor, scheme_id):
             authorize(actor, Action.SCHEME_VIEW, scheme_scope(scheme_id))
 
     def _published(self, row: Scheme) -> str | None:
@@ -753,7 +755,7 @@ def _is_repository(directory: Path) -> bool:
     return ((directory / "HEAD").is_file() and (directory / "objects").is_dir()) or (directory / ".git").exists()
 
 
-def _may_view(actor: Actor, scheme_id: str) -> bool:
+def may_view_scheme(actor: Actor, scheme_id: str) -> bool:
     """Whether the actor may see a scheme: by a role for it, or for one of its issuers."""
     scopes = [grant.scope for grant in actor.grants if grant.scope.startswith(f"issuer:{scheme_id}.")]
     return may(actor, Action.SCHEME_VIEW, [scheme_scope(scheme_id), *scopes])

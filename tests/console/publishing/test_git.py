@@ -188,3 +188,26 @@ def test_a_public_host_is_pinned_to_the_address_that_was_judged() -> None:
 def test_odd_names_of_branches_are_refused(repository: Repository, name: str) -> None:
     with pytest.raises(RepositoryError):
         repository.head(name)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "FILE:///etc",
+        " file:///etc",
+        "fi\tle:///etc",
+        "file://host/etc",
+        "https://[::1",
+        "https://public.example:99999/",
+        "https://public.exa\tmple/",
+        "https://public.example\\@127.0.0.1/",
+        "https://public.example./x.git",
+        "https://ⓛocalhost/x.git",
+        "https://127%2e0.0.1/x.git",
+        f"/{'x' * 300}",
+        "/\x00",
+    ],
+)
+def test_an_address_that_programs_could_read_in_two_ways_is_refused(address: str) -> None:
+    with pytest.raises(RefusedAddressError):
+        Remote.parse(address, resolver=lambda _host, _port: ["8.8.8.8"])
