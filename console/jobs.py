@@ -19,8 +19,11 @@ def job_scope(job: JobInfo) -> str:
 
 def list_jobs(services: Services, actor: Actor, *, unfinished: bool = False, limit: int = 50) -> tuple[JobInfo, ...]:
     """The jobs that the actor may see, the newest first."""
-    found = services.jobs.list(system_actor("jobs"), unfinished=unfinished, limit=min(limit, 500))
-    return tuple(job for job in found if may(actor, Action.JOB_VIEW, job_scope(job)))
+
+    def visible(job: JobInfo) -> bool:
+        return may(actor, Action.JOB_VIEW, job_scope(job))
+
+    return services.jobs.list(system_actor("jobs"), unfinished=unfinished, keep=visible, limit=min(limit, 500))
 
 
 def get_job(services: Services, actor: Actor, job_id: int) -> JobInfo:

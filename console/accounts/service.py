@@ -207,7 +207,7 @@ class Accounts:
         Raises:
             InvalidInputError: the current one is wrong (field `current`), or the new one breaks a rule (field `password`).
         """
-        own = actor.kind is ActorKind.USER and actor.user_id == user_id
+        own = _is_self(actor, user_id)
         if not own:
             authorize(actor, Action.USER_EDIT)
         with self._database.read() as session:
@@ -230,7 +230,7 @@ class Accounts:
 
     def set_preferences(self, actor: Actor, user_id: int, *, language: str, theme: str) -> UserInfo:
         """Keep a person's language and theme; empty follows browser and system."""
-        if actor.user_id != user_id:
+        if not _is_self(actor, user_id):
             authorize(actor, Action.USER_EDIT)
         errors = Errors()
         errors.check(language in ("", *LANGUAGES), "language", Message("must be one of en, nl or empty"))
@@ -331,7 +331,7 @@ class Accounts:
 
     def list_log_ins(self, actor: Actor, user_id: int) -> tuple[LogInInfo, ...]:
         """Where a user is signed in now, newest first; everybody may see the own."""
-        if actor.user_id != user_id:
+        if not _is_self(actor, user_id):
             authorize(actor, Action.USER_VIEW)
         with self._database.read() as session:
             rows = session.scalars(
@@ -346,9 +346,9 @@ class Accounts:
 
         def work(session: Session) -> None:
             row = session.get(Login, log_in_id)
-            if row is None or (row.user_id != actor.user_id and not may_anywhere(actor, Action.USER_EDIT)):
+            if row is None or not (_is_self(actor, row.user_id) or may_anywhere(actor, Action.USER_EDIT)):
                 raise NotFoundError("log-in", log_in_id)
-            if row.user_id != actor.user_id:
+            if not _is_self(actor, row.user_id):
                 authorize(actor, Action.USER_EDIT)
             if row.revoked_at is None:
                 row.revoked_at = self._clock()
@@ -415,7 +415,7 @@ class Accounts:
 
     def list_api_tokens(self, actor: Actor, user_id: int | None = None) -> tuple[ApiTokenInfo, ...]:
         """A user's tokens, newest first; without a user those of everybody. Everybody may see the own."""
-        if user_id is None or actor.user_id != user_id:
+        if user_id is None or not _is_self(actor, user_id):
             authorize(actor, Action.USER_VIEW)
         query = select(ApiToken).options(joinedload(ApiToken.user)).order_by(ApiToken.id.desc())
         with self._database.read() as session:
@@ -427,9 +427,9 @@ class Accounts:
 
         def work(session: Session) -> None:
             row = session.get(ApiToken, token_id)
-            if row is None or (row.user_id != actor.user_id and not may_anywhere(actor, Action.USER_EDIT)):
+            if row is None or not (_is_self(actor, row.user_id) or may_anywhere(actor, Action.USER_EDIT)):
                 raise NotFoundError("token", token_id)
-            if row.user_id != actor.user_id:
+            if not _is_self(actor, row.user_id):
                 authorize(actor, Action.USER_EDIT)
             if row.revoked_at is None:
                 row.revoked_at = self._clock()
@@ -571,6 +571,11 @@ class Accounts:
         reason: str,
     ) -> None:
         self._audit.record(session, actor, action, f"user:{user.name}", before=before, after=after, reason=reason)
+
+
+def _is_self(actor: Actor, user_id: int) -> bool:
+    """Whether a person acts on the own account. A token is not its person: what it may do was named when it was made."""
+    return actor.kind is ActorKind.USER and actor.user_id == user_id
 
 
 def _user(session: Session, user_id: int) -> User:

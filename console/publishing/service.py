@@ -26,11 +26,11 @@ from console.publishing.git import Repository
 from console.publishing.models import PublicationInfo, StepState, StepView
 from console.publishing.web_root import WebRoot
 from console.schemes.reading import moment
-from console.schemes.service import Schemes
+from console.schemes.service import Schemes, may_view_scheme
 from console.schemes.store import DRAFTS, SchemeStore, content_hash
 from gateway.actor import Actor, system_actor
 from gateway.audit.service import Audit
-from gateway.authorization import Action, authorize, may, scheme_scope
+from gateway.authorization import Action, authorize, scheme_scope
 from gateway.custody.errors import CustodyError
 from gateway.custody.service import Custody
 from gateway.custody.signer import KeystoreSigner, Pending, PublishedVersion, Signer
@@ -166,18 +166,18 @@ class Publishing:
         with self._database.read() as session:
             row = session.get(Publication, publication_id)
             scheme_id = None if row is None else row.scheme_id
-        if scheme_id is None or not may(actor, Action.SCHEME_VIEW, scheme_scope(scheme_id)):
+        if scheme_id is None or not may_view_scheme(actor, scheme_id):
             raise NotFoundError("publication", publication_id)
         return self._info(publication_id)
 
     def list(self, actor: Actor, scheme_id: str | None = None, limit: int = 50) -> tuple[PublicationInfo, ...]:
         """Publications that the actor may see, the newest first."""
-        query = select(Publication.id, Publication.scheme_id).order_by(Publication.id.desc())
-        if scheme_id is not None:
-            query = query.where(Publication.scheme_id == scheme_id)
         with self._database.read() as session:
-            rows = session.execute(query.limit(min(limit, 500))).all()
-        return tuple(self._info(number) for number, scheme in rows if may(actor, Action.SCHEME_VIEW, scheme_scope(scheme)))
+            named = [scheme_id] if scheme_id is not None else session.scalars(select(Scheme.id)).all()
+            visible = [scheme for scheme in named if may_view_scheme(actor, scheme)]
+            query = select(Publication.id).where(Publication.scheme_id.in_(visible)).order_by(Publication.id.desc())
+            numbers = session.scalars(query.limit(min(limit, 500))).all()
+        return tuple(self._info(number) for number in numbers)
 
     def cancel(self, actor: Actor, publication_id: int, reason: str = "") -> PublicationInfo:
         """Stop a publication that was not pushed yet; the version before stays.

@@ -11,7 +11,7 @@ from console.authentication import actor, services
 from console.messages import input_sentence
 from console.requestors.forms import ExplainForm, KeyForm, PermissionsForm, RequestorForm
 from console.requestors.service import Explanation, explain, permission_rows, read_request
-from gateway.authorization import Action, may
+from gateway.authorization import Action, authorize, may
 from gateway.inputs import ConflictError, InvalidInputError
 from gateway.models import RequestorState
 from gateway.requestors.models import NewRequestor, RequestorDetails, RequestorInfo
@@ -44,6 +44,7 @@ def list_requestors() -> str:
 @requestors.route("/new", methods=["GET", "POST"])
 def new_requestor() -> ResponseReturnValue:
     """Register a requestor, as a draft."""
+    authorize(actor(), Action.REQUESTOR_EDIT)
     form = RequestorForm()
     if form.validate_on_submit():
         new = NewRequestor((form.name.data or "").strip(), RequestorDetails(contact=(form.contact.data or "").strip()))
@@ -118,6 +119,7 @@ def suspend(name: str) -> ResponseReturnValue:
 def add_key(name: str) -> ResponseReturnValue:
     """Add a key. A secret made here is shown on the answer to this post, and on no other page."""
     requestor = services().requestors.get(actor(), name)
+    authorize(actor(), Action.REQUESTOR_KEYS, requestor.scope)
     form = KeyForm()
     if form.validate_on_submit():
         try:
@@ -144,6 +146,7 @@ def revoke_key(name: str, key_id: int) -> ResponseReturnValue:
 def edit_permissions(name: str) -> ResponseReturnValue:
     """Replace its permissions; a change that somebody else made meanwhile is not overwritten."""
     requestor = services().requestors.get(actor(), name)
+    authorize(actor(), Action.REQUESTOR_PERMISSIONS, requestor.scope)
     version = request.form.get("version", requestor.version, type=int)
     if request.method == "GET":
         form, status = PermissionsForm.of(requestor.permissions), 200

@@ -12,7 +12,7 @@ from console.errors import ConsoleError, RepositoryError, SchemeImportError
 from console.messages import finished, sentence, translated
 from console.schemes.forms import DraftForm, ImportForm
 from console.schemes.models import Channel, SchemeImport, SchemeSummary
-from gateway.authorization import Action, may, scheme_scope
+from gateway.authorization import Action, authorize, may, scheme_scope
 from gateway.inputs import InvalidInputError
 
 schemes = Blueprint("schemes", __name__, url_prefix="/schemes")
@@ -38,6 +38,7 @@ def _matches(scheme: SchemeSummary, words: str) -> bool:
 @schemes.route("/import", methods=["GET", "POST"])
 def import_scheme() -> ResponseReturnValue:
     """Import from a directory or a git address; the signature is checked before anything is kept."""
+    authorize(actor(), Action.SCHEME_IMPORT)
     form = ImportForm()
     findings: tuple[str, ...] = ()
     if form.validate_on_submit():

@@ -1,10 +1,11 @@
 """Jobs: starting and watching them for people, claiming and recording them for workers."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import islice
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, or_, select, update
@@ -194,15 +195,16 @@ class Jobs:
         kind: str | None = None,
         object: str | None = None,
         unfinished: bool = False,
+        keep: Callable[[JobInfo], bool] | None = None,
         limit: int = 50,
     ) -> tuple[JobInfo, ...]:
-        """List jobs, the newest first.
+        """List jobs, the newest first; of those that `keep` keeps, where it is given.
 
         Raises:
             PermissionDeniedError: the actor may not see jobs there.
         """
         authorize(actor, Action.JOB_VIEW, scope)
-        query = select(Job).order_by(Job.id.desc()).limit(limit)
+        query = select(Job).order_by(Job.id.desc())
         if kind is not None:
             query = query.where(Job.kind == kind)
         if object is not None:
@@ -210,7 +212,8 @@ class Jobs:
         if unfinished:
             query = query.where(Job.state.not_in(_ENDED))
         with self._database.read() as session:
-            return tuple(_info(row) for row in session.scalars(query))
+            jobs = (_info(row) for row in session.scalars(query.limit(limit) if keep is None else query.execution_options(yield_per=100)))
+            return tuple(islice(filter(keep, jobs) if keep is not None else jobs, limit))
 
     def cancel(self, actor: Actor, job_id: int, *, scope: str = EVERYTHING, reason: str | None = None) -> None:
         """Ask that a job stops. A queued or waiting one is taken up at once to end it; a running one ends where its flow allows.

@@ -10,9 +10,13 @@ from flask.testing import FlaskClient
 
 from console.app import BLUEPRINTS, TEMPLATES, create_app
 from console.authentication import requires_log_in, requires_no_auth
+from console.schemes.models import NewScheme
 from console.security_headers import CONTENT_SECURITY_POLICY
 from console.services import Services
-from gateway.actor import Grant, Role
+from gateway.actor import Grant, Role, system_actor
+from gateway.models import Organisation
+from gateway.requestors.models import NewRequestor, RequestorDetails
+from tests.console.conftest import NOW
 from tests.console.pages import PASSWORD, csrf_token, make_user, signed_in
 
 ROUTES = Path(__file__).with_name("routes.txt")
@@ -180,7 +184,9 @@ def test_a_failed_sign_in_says_so_at_the_field_and_changes_nothing(app: Flask, c
     assert client.get("/").status_code == 302
 
 
-@pytest.mark.parametrize("target", ["//evil.example/", "https://evil.example/", "/\\evil.example", "evil"])
+@pytest.mark.parametrize(
+    "target", ["//evil.example/", "https://evil.example/", "/\\evil.example", "evil", "/\t/evil.example", "/\n/[", "/\u202e/x"]
+)
 def test_signing_in_goes_on_only_within_the_site(app: Flask, client: FlaskClient, target: str) -> None:
     answer = client.post(
         "/sign-in", query_string={"next": target}, data={"csrf_token": csrf_token(client), "name": "admin", "password": PASSWORD}
@@ -211,6 +217,27 @@ def test_signing_out_ends_the_log_in(app: Flask) -> None:
     client = signed_in(app, "admin")
     client.post("/sign-out", data={"csrf_token": csrf_token(client, "/account")})
     assert client.get("/").status_code == 302
+
+
+def test_what_services_refuse_is_told_where_a_page_expects_no_refusal(app: Flask, services: Services) -> None:
+    services.schemes.create(
+        system_actor("tests"), NewScheme("new", "https://new.example/new", {"en": "Demo N", "nl": "Demo N"}, {"en": "N", "nl": "N"})
+    )
+    client = signed_in(app, "admin")
+    answer = client.post("/schemes/new/drafts/first-version/discard", data={"csrf_token": csrf_token(client, "/account"), "reason": "x"})
+    assert answer.status_code == 409
+    assert "this draft is all there is of it" in answer.text
+    assert [draft.name for draft in services.schemes.drafts(system_actor("tests"), "new")] == ["first-version"]
+
+
+def test_an_administrator_of_requestors_of_one_organisation_opens_their_pages(app: Flask, services: Services) -> None:
+    services.database.write(lambda session: session.add(Organisation(id=7, name="Zeedam", created_at=NOW)))
+    services.requestors.create(system_actor("tests"), NewRequestor("library", RequestorDetails(organisation_id=7)))
+    make_user(services, "saar", Grant(Role.REQUESTOR_ADMIN, "organisation:7"))
+    client = signed_in(app, "saar")
+    assert client.get("/requestors/library").status_code == 200
+    asked = {"csrf_token": csrf_token(client, "/account"), "request": "{}"}
+    assert client.post("/requestors/library/explain", data=asked).status_code == 422
 
 
 def test_an_unknown_error_is_told_without_details(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -220,3 +220,22 @@ def test_input_that_does_not_fit_names_its_field(services: Services, noor: Actor
     with pytest.raises(InvalidInputError) as caught:
         services.accounts.create_user(noor, new)
     assert set(caught.value.errors) == {field}
+
+
+def test_a_token_does_not_end_or_change_what_belongs_to_its_person(services: Services, noor: Actor) -> None:
+    accounts = services.accounts
+    log_in = accounts.log_in("noor", PASSWORD, address=None)
+    other = accounts.create_api_token(noor, NewApiToken("other", ("scheme.view",)))
+    token = accounts.authenticate_token(accounts.create_api_token(noor, NewApiToken("reads", ("scheme.view",))).secret, address=None)
+    with pytest.raises(NotFoundError):
+        accounts.revoke_log_in(token, log_in.log_in.id)
+    with pytest.raises(NotFoundError):
+        accounts.revoke_api_token(token, other.token.id)
+    for refused in (
+        lambda: accounts.list_log_ins(token, log_in.user.id),
+        lambda: accounts.list_api_tokens(token, log_in.user.id),
+        lambda: accounts.set_preferences(token, log_in.user.id, language="nl", theme=""),
+    ):
+        with pytest.raises(PermissionDeniedError):
+            refused()
+    assert accounts.get_user(token, log_in.user.id).name == "noor"

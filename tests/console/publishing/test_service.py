@@ -16,9 +16,10 @@ from console.errors import (
     SchemeImportError,
     StaleBaseError,
 )
+from console.jobs import list_jobs
 from console.publishing.git import Remote, Repository
 from console.publishing.models import StepState
-from console.schemes.models import SchemeImport, SchemeState
+from console.schemes.models import NewScheme, SchemeImport, SchemeState
 from console.services import Services
 from gateway.actor import Actor, ActorKind, Grant, Role
 from gateway.authorization import PermissionDeniedError
@@ -274,3 +275,16 @@ def test_a_scheme_manager_of_one_scheme_needs_no_more(installation: Installation
         services.publishing.get(manager, publication.id).timestamp.timestamp()  # type: ignore[union-attr]
     )
     assert services.publishing.get(manager, publication.id).timestamp >= NOW  # type: ignore[operator]
+
+
+def test_publications_of_other_schemes_take_no_place_in_a_list(services: Services, administrator: Actor, remote: Repository) -> None:
+    services.publishing.publish(administrator, "irma-demo")
+    other = NewScheme("other", "https://other.example/other", {"en": "Demo O", "nl": "Demo O"}, {"en": "O", "nl": "O"})
+    services.schemes.create(administrator, other)
+    services.publishing.publish(administrator, "other", "first-version")
+    owner = Actor(ActorKind.USER, "bo", (Grant(Role.ISSUER_OWNER, "issuer:irma-demo.RU"),))
+    seen = services.publishing.list(owner, limit=1)
+    assert [publication.scheme_id for publication in seen] == ["irma-demo"]
+    assert services.publishing.get(owner, seen[0].id).scheme_id == "irma-demo"
+    manager = Actor(ActorKind.USER, "mo", (Grant(Role.SCHEME_MANAGER, "scheme:irma-demo"),))
+    assert [job.object for job in list_jobs(services, manager, limit=1)] == ["scheme:irma-demo"]
