@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.routing import IntegerConverter
 
 from console.accounts.models import NewApiToken, NewUser
 from console.api.authentication import requires_bearer_token
@@ -81,7 +82,7 @@ def test_every_route_demands_a_token_and_a_log_in_counts_for_nothing(application
     for rule in application.url_map.iter_rules():
         if not rule.endpoint.startswith("api."):
             continue
-        values = {name: 1 if "int" in str(rule._converters[name].__class__).lower() else "x" for name in rule.arguments}
+        values = {name: 1 if isinstance(rule._converters[name], IntegerConverter) else "x" for name in rule.arguments}
         path = rule.build(values, append_unknown=False)
         assert path is not None
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
