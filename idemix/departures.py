@@ -70,6 +70,7 @@ _RULES: Final = (
     Departure(
         "jwt-header", MalformedRequestError, "The typ of a JWT is JWT or absent, and its header has no parameter that changes its meaning."
     ),
+    Departure("jwt-claims", MalformedRequestError, "The claims of a JWT are one JSON object, and nothing follows it."),
     Departure("revocation-subject", MalformedRequestError, "A revocation JWT says in sub that it is one."),
     Departure("revocation-issuer", NotPermittedError, "A revocation JWT names in iss the requestor whose key signed it."),
     Departure(

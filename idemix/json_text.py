@@ -6,7 +6,7 @@ Which strings were written with escapes is remembered (`EscapedStr`), since an i
 import json
 import re
 from collections.abc import Set
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from .errors import MalformedError, MalformedProofError
 
@@ -20,6 +20,22 @@ class EscapedStr(str):
     """A JSON string in whose text a backslash stood."""
 
     __slots__ = ()
+
+
+class WrittenFloat(float):
+    """A number with a fraction or an exponent.
+
+    Attributes:
+        text: how it was written.
+    """
+
+    __slots__ = ("text",)
+    text: str
+
+    def __new__(cls, text: str) -> Self:
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
 
 
 class _DuplicateKeyError(ValueError):
@@ -49,7 +65,7 @@ def _constant(text: str) -> Any:
     raise ValueError(f"{text} is not JSON")
 
 
-_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_int=_number, parse_constant=_constant)
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_float=WrittenFloat, parse_int=_number, parse_constant=_constant)
 
 _STRING: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
@@ -78,7 +94,7 @@ def _decode_marking_escapes(text: str) -> Any:
         return _object([(unmark(key), unmark(value)) for key, value in pairs])
 
     marked = _STRING.sub(lambda string: f'"{mark}{string[0][1:]}' if "\\" in string[0] else string[0], text)
-    decoder = json.JSONDecoder(object_pairs_hook=marked_object, parse_int=_number, parse_constant=_constant)
+    decoder = json.JSONDecoder(object_pairs_hook=marked_object, parse_float=WrittenFloat, parse_int=_number, parse_constant=_constant)
     return unmark(decoder.decode(marked))
 
 

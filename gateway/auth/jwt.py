@@ -7,7 +7,9 @@ Source: irmago `irma/server/requestorserver/auth.go` (`jwtApplies`, `jwtAuthenti
 """
 
 import base64
+import json
 import re
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ from typing import Any, ClassVar, Final
 
 from idemix.clock import Clock
 from idemix.errors import MalformedRequestError
-from idemix.request import RequestorRequest, RevocationRequest, request_from_claims, revocation_from_claims
+from idemix.request import RequestorRequest, RequestRuleError, RevocationRequest, request_from_claims, revocation_from_claims
 from idemix.request.reading import Fields, parse_json
 
 from ..errors import AuthenticationError, JwtTooOldError, PermissionRefusedError
@@ -68,7 +70,9 @@ class CompactJwt:
         parts = text.split(".")
         if len(parts) != 3:
             raise _UndecodableError
-        header, claims = (_decode_object(part) for part in parts[:2])
+        header, claims = _decode_object(parts[0]), _decode_object(parts[1], is_claims=True)
+        if _has_huge_number(header):
+            raise _UndecodableError
         registered = Fields.read(claims, "", _REGISTERED_CLAIMS).values
         for name in _INTEGER_CLAIMS:
             value = registered.get(name, 0)
@@ -112,7 +116,7 @@ def _without_line_ends(part: str) -> str:
     return part.replace("\r", "").replace("\n", "")
 
 
-def _decode_object(part: str) -> Mapping[str, Any]:
+def _decode_object(part: str, *, is_claims: bool = False) -> Mapping[str, Any]:
     part = _without_line_ends(part)
     if _BASE64URL.fullmatch(part) is None or len(part) % 4 == 1:
         raise _UndecodableError
@@ -121,10 +125,24 @@ def _decode_object(part: str) -> Mapping[str, Any]:
     except MalformedRequestError as error:
         if error.departure is not None:
             raise
+        cause = error.__cause__
+        if is_claims and isinstance(cause, json.JSONDecodeError) and cause.msg == "Extra data":
+            raise MalformedRequestError("JWT", "the claims are more than one JSON object", departure="jwt-claims") from error
         raise _UndecodableError from error
+    if value is None:
+        return {}
     if not isinstance(value, dict):
         raise _UndecodableError
     return value
+
+
+def _has_huge_number(value: object) -> bool:
+    """Whether a JSON value holds a number beyond those of 64-bit floating point, which the reference cannot read."""
+    if isinstance(value, dict):
+        return any(map(_has_huge_number, value.values()))
+    if isinstance(value, list):
+        return any(map(_has_huge_number, value))
+    return isinstance(value, int | float) and abs(value) > sys.float_info.max
 
 
 class JwtAuthenticator(ABC):
@@ -208,7 +226,10 @@ def _read_claims(token: CompactJwt, requestor: DirectoryRequestor, purpose: Purp
             if error.where == "sub":
                 raise
             raise AuthenticationError(f"Invalid JWT body: {error}", departure=error.departure) from error
-    request = revocation_from_claims(token.claims)
+    try:
+        request = revocation_from_claims(token.claims)
+    except RequestRuleError as error:
+        raise AuthenticationError("Invalid JWT body") from error
     if token.registered.get("sub") != REVOCATION_SUBJECT:
         raise MalformedRequestError("sub", f"must be {REVOCATION_SUBJECT}", departure="revocation-subject")
     if token.registered.get("iss") != requestor.name:

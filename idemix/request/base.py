@@ -3,7 +3,6 @@
 Source: irmago `irma/requests.go` (BaseRequest, DisclosureRequest).
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -13,10 +12,11 @@ from gmpy2 import mpz
 
 from ..errors import MalformedProofError, MalformedRequestError, ProofRuleError
 from ..integers import decode_integer, encode_integer
+from ..json_text import WrittenFloat
 from ..protocol_version import ProtocolVersion
 from ..scheme.identifiers import CredentialTypeId
 from .condiscon import ConDisCon, Labels, UncheckedConDisCon, attribute_requests, condiscon_to_json
-from .reading import Fields, RequestRuleError, as_integer, as_object, as_text_map, kind
+from .reading import INT64, UINT64, Fields, RequestRuleError, as_integer, as_object, as_text_map
 
 
 class Action(Enum):
@@ -213,15 +213,17 @@ def _read_version(fields: Fields) -> ProtocolVersion | None:
     value = fields.get("protocolVersion")
     if value is None:
         return None
-    text = str(value) if isinstance(value, float) and math.isfinite(value) else value
-    if not isinstance(text, str):
-        raise MalformedRequestError(fields.path("protocolVersion"), f"expected a version of the form x.y, found {kind(value)}")
+    text = value.text if isinstance(value, WrittenFloat) else value
+    if not isinstance(text, str) or text.count(".") != 1:
+        raise RequestRuleError(fields.path("protocolVersion"), "Invalid protocol version number: not of form x.y")
     try:
         return ProtocolVersion.parse(text)
     except ValueError as error:
         raise MalformedRequestError(fields.path("protocolVersion"), str(error)) from error
 
 
+#: Digits of the largest 64-bit number.
+_MAX_INDEX_DIGITS: Final = 20
 _NON_REVOCATION_FIELDS: Final = frozenset({"tolerance", "updates"})
 
 
@@ -232,7 +234,7 @@ def _read_revocation(value: object, where: str) -> dict[CredentialTypeId, NonRev
     for type_id, wanted in as_object(value, where).items():
         fields = Fields.read(wanted, f"{where}.{type_id}", _NON_REVOCATION_FIELDS)
         updates = {
-            _read_index(counter, fields.path("updates")): as_object(update, f"{fields.path('updates')}.{counter}")
+            _read_index(counter, fields.path("updates"), UINT64): as_object(update, f"{fields.path('updates')}.{counter}")
             for counter, update in as_object(fields.get("updates"), fields.path("updates")).items()
         }
         result[CredentialTypeId(type_id)] = NonRevocationRequest(fields.unsigned("tolerance"), updates)
@@ -241,13 +243,16 @@ def _read_revocation(value: object, where: str) -> dict[CredentialTypeId, NonRev
 
 def _read_labels(value: object, where: str) -> dict[int, Mapping[str, str] | None]:
     return {
-        _read_index(key, where): None if texts is None else as_text_map(texts, f"{where}.{key}")
+        _read_index(key, where, INT64): None if texts is None else as_text_map(texts, f"{where}.{key}")
         for key, texts in as_object(value, where).items()
     }
 
 
-def _read_index(key: str, where: str) -> int:
-    digits = key[1:] if key[:1] in ("+", "-") else key
-    if not (digits.isascii() and digits.isdigit() and len(digits) < 19):
+def _read_index(key: str, where: str, allowed: range) -> int:
+    is_signed = allowed.start < 0 and key[:1] in ("+", "-")
+    digits = key[1:] if is_signed else key
+    significant = digits.lstrip("0")
+    if not (digits.isascii() and digits.isdigit() and len(significant) <= _MAX_INDEX_DIGITS):
         raise MalformedRequestError(where, f"expected a decimal integer as key, found {key[:40]!r}")
-    return as_integer(int(key), where)
+    index = int(significant or "0")
+    return as_integer(-index if key[0] == "-" else index, where, allowed)

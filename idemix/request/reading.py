@@ -15,8 +15,8 @@ from typing import Final
 from .. import json_text
 from ..errors import MalformedRequestError
 
-_INT64: Final = range(-(2**63), 2**63)
-_UINT64: Final = range(2**64)
+INT64: Final = range(-(2**63), 2**63)
+UINT64: Final = range(2**64)
 
 
 class RequestRuleError(MalformedRequestError):
@@ -52,7 +52,7 @@ def as_text(value: object, where: str) -> str:
     return readable(value)
 
 
-def as_integer(value: object, where: str, allowed: range = _INT64) -> int:
+def as_integer(value: object, where: str, allowed: range = INT64) -> int:
     """Read a JSON integer within `allowed`; null is 0."""
     if value is None:
         return 0
@@ -154,7 +154,7 @@ class Fields:
         return as_integer(self.get(name), self.path(name))
 
     def unsigned(self, name: str) -> int:
-        return as_integer(self.get(name), self.path(name), _UINT64)
+        return as_integer(self.get(name), self.path(name), UINT64)
 
     def optional_integer(self, name: str) -> int | None:
         return self.integer(name) if name in self.values else None

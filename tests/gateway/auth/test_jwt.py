@@ -211,3 +211,25 @@ def _by_hand(claims: dict[str, Any] | str, header: dict[str, Any] | None = None,
     signed = ".".join(base64.urlsafe_b64encode(part.encode()).rstrip(b"=").decode() for part in parts)
     signature = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256).sign(signed.encode(), secret)
     return f"{signed}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "1" + "0" * 309])
+def test_a_header_number_that_is_none_of_64_bits(number: str) -> None:
+    header = f'{{"alg":"HS256","note":[{{"n":{number}}}]}}'.encode()
+    with pytest.raises(AuthenticationError, match="request could not be authenticated"):
+        ask(signed(header, json.dumps(CLAIMS).encode()))
+    # In the claims, what nobody reads may be any number.
+    assert ask(signed(b'{"alg":"HS256"}', f'{json.dumps(CLAIMS)[:-1]},"n":{number}}}'.encode())) == "shop"
+
+
+def test_claims_that_are_null_are_none() -> None:
+    with pytest.raises(JwtTooOldError, match="jwt too old"):
+        ask(signed(b'{"alg":"HS256","kid":"shop"}', b"null"))
+
+
+def test_nothing_follows_the_claims() -> None:
+    with pytest.raises(MalformedRequestError, match="the claims are more than one JSON object") as refusal:
+        ask(signed(b'{"alg":"HS256"}', json.dumps(CLAIMS).encode() + b"{}"))
+    assert refusal.value.departure == "jwt-claims"
+    with pytest.raises(AuthenticationError, match="request could not be authenticated"):
+        ask(signed(b'{"alg":"HS256"}{}', json.dumps(CLAIMS).encode()))

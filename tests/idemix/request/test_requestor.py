@@ -240,3 +240,51 @@ def test_field_that_is_read_and_not_used() -> None:
     assert "requestSdJwts" not in parse_session_request(issuance(STUDENT_CARD, requestSdJwts=True)).request.to_json()
     with pytest.raises(MalformedRequestError, match="requestSdJwts"):
         parse_session_request(issuance(STUDENT_CARD, requestSdJwts="yes"))
+
+
+@pytest.mark.parametrize(
+    ("written", "version"),
+    [("2.8", "2.8"), ("2.10", "2.10"), ('"2.10"', "2.10"), ("2.8e0", None), ("28e-1", None), ("2", None), ("{}", None)],
+)
+def test_a_version_is_read_as_it_is_written(written: str, version: str | None) -> None:
+    text = json.dumps(disclosure([[LEVEL]]) | {"protocolVersion": 777}).replace("777", written)
+    if version is None:
+        with pytest.raises(MalformedRequestError) as refusal:
+            parse_session_request(text)
+        assert refusal.value.where == "protocolVersion"
+    else:
+        assert str(parse_session_request(text).request.protocol_version) == version
+
+
+def test_a_version_of_another_form_in_the_words_of_the_reference() -> None:
+    with pytest.raises(RequestRuleError, match=r"^Invalid protocol version number: not of form x\.y$"):
+        parse_session_request(json.dumps(disclosure([[LEVEL]]) | {"protocolVersion": "2.8.1"}))
+
+
+@pytest.mark.parametrize(
+    ("key", "index"),
+    [
+        ("9223372036854775807", 2**63 - 1),
+        ("-9223372036854775808", -(2**63)),
+        ("+1", 1),
+        ("0" * 30 + "1", 1),
+        ("9223372036854775808", None),
+        ("", None),
+    ],
+)
+def test_labels_have_64_bit_indices(key: str, index: int | None) -> None:
+    body = disclosure([[LEVEL]]) | {"labels": {key: {"en": "a"}}}
+    if index is None:
+        with pytest.raises(MalformedRequestError, match="labels"):
+            parse_session_request(body)
+    else:
+        assert parse_session_request(body).request.labels == {index: {"en": "a"}}
+
+
+@pytest.mark.parametrize("counter", ["-1", "+1", "18446744073709551616"])
+def test_key_counters_of_updates_are_unsigned(counter: str) -> None:
+    type_id = "irma-demo.MijnOverheid.root"
+    with pytest.raises(MalformedRequestError, match="updates"):
+        parse_session_request(disclosure([[LEVEL]]) | {"revocation": {type_id: {"updates": {counter: None}}}})
+    parsed = parse_session_request(disclosure([[LEVEL]]) | {"revocation": {type_id: {"updates": {"18446744073709551615": None}}}})
+    assert next(iter(parsed.request.revocation.values())).updates == {2**64 - 1: {}}
