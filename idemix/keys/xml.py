@@ -75,19 +75,19 @@ class KeyElement:
         """Read the text as an unsigned machine integer."""
         text = self.text.strip()
         if not _UNSIGNED.fullmatch(text) or int(text) >= 1 << 64:
-            raise MalformedKeyError(self._path, "expected an unsigned integer", departure=self._departure_if_empty())
+            raise MalformedKeyError(self._path, "expected an unsigned integer", departure=self._departure())
         return int(text)
 
     def signed(self) -> int:
         """Read the text as a signed machine integer."""
         number = parse_signed(self.text)
         if number is None:
-            raise MalformedKeyError(self._path, "expected an integer", departure=self._departure_if_empty())
+            raise MalformedKeyError(self._path, "expected an integer", departure=self._departure())
         return number
 
-    def _departure_if_empty(self) -> str | None:
-        """The reference reads an element without text as 0."""
-        return None if self.text else "key-structure"
+    def _departure(self) -> str | None:
+        """The reference reads an element without text as 0, and text around other elements as one."""
+        return None if self.text and not self.child_elements else "key-structure"
 
     def base64(self) -> bytes:
         """Read the text as base64; line breaks are allowed."""
@@ -132,6 +132,9 @@ def parse_key_xml(data: bytes, root_name: str) -> KeyElement:
         raise MalformedKeyError("", "a key has no DOCTYPE", departure="xml-form")
     if document.xml_version != "1.0" or (document.encoding or "UTF-8").upper() != "UTF-8":
         raise MalformedKeyError("", "expected XML 1.0 in UTF-8")
+    if any(isinstance(element.tag, str) and max(element.tag) > "\uffff" for element in root.iter()):
+        # Names of XML 1.0 before its fifth edition, as the reference reads it, end there.
+        raise MalformedKeyError("", "a name of an element has a character beyond U+FFFF")
     name = etree.QName(root)
     if name.localname != root_name or name.namespace != NAMESPACE:
         raise MalformedKeyError("", f"expected the root element {root_name} in the namespace {NAMESPACE}, found {root.tag}")

@@ -73,6 +73,7 @@ def changed(pattern: str, replacement: str) -> str:
         pytest.param(changed("zurich", "geneva"), "", id="another namespace"),
         pytest.param(XML.replace("IssuerPublicKey", "IssuerPrivateKey"), "", id="another root"),
         pytest.param(XML + "<x/>", "", id="something after the root"),
+        pytest.param(changed("<Elements>", "<\U00010400/><Elements>"), "", id="name beyond U+FFFF"),
         pytest.param(XML[:-20], "", id="cut off"),
         pytest.param("", "", id="empty"),
         pytest.param(XML.replace("</Elements>", "</Elements>" + " " * (1 << 20)), "", id="too long"),
@@ -120,6 +121,7 @@ def test_epoch_length_is_read_as_the_reference_reads_it(written: str, seconds: i
     "xml",
     [
         pytest.param(changed("<Counter>.*</Counter>", "<Counter></Counter>"), id="empty counter"),
+        pytest.param(changed("<Counter>", "<Counter><z/>"), id="element inside the counter"),
         pytest.param(changed("<ExpiryDate>.*</ExpiryDate>", "<ExpiryDate/>"), id="empty expiry"),
         pytest.param(changed('length="432000"', 'length="-1"'), id="negative epoch"),
     ],
