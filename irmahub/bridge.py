@@ -178,7 +178,7 @@ def _environment(scope: Scope, body: bytes) -> WSGIEnvironment:
     for raw_name, raw_value in cast(Iterable[tuple[bytes, bytes]], scope["headers"]):
         name, value = raw_name.decode("latin-1").upper().replace("-", "_"), raw_value.decode("latin-1")
         if name == "CONTENT_TYPE":
-            environment[name] = value
+            environment.setdefault(name, value)  # of several the first counts, as in irma server
         elif name not in ("CONTENT_LENGTH", "TRANSFER_ENCODING"):  # the body is complete here, whatever carried it
             key = f"HTTP_{name}"
             separator = "; " if name == "COOKIE" else ","

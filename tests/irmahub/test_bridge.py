@@ -91,7 +91,14 @@ def test_request_arrives_whole(server) -> None:
     answer = httpx.post(
         f"{server[0]}/a%20b/%C3%A9?q=%20x&r",
         content=b"x" * 4096,
-        headers=[("X-Thing", "1"), ("X-Thing", "2"), ("Cookie", "a=1"), ("Cookie", "b=2"), ("Content-Type", "text/plain")],
+        headers=[
+            ("X-Thing", "1"),
+            ("X-Thing", "2"),
+            ("Cookie", "a=1"),
+            ("Cookie", "b=2"),
+            ("Content-Type", "text/plain"),
+            ("Content-Type", "text/html"),
+        ],
         timeout=30,
     )
     assert answer.status_code == 201
