@@ -152,7 +152,7 @@ def test_no_text_of_a_body_makes_the_api_fail(admin: FlaskClient, bearer: dict[s
 
 @pytest.mark.parametrize(
     "address",
-    ["https://[::1", "https://x:99999/", "/root/" + "x" * 300, "https://exa\tmple.org/", "file://[", "/\x00", "https://\ud800.example/"],
+    ["https://[::1", "https://x:99999/", "/nowhere/" + "x" * 300, "https://exa\tmple.org/", "file://[", "/\x00", "https://\ud800.example/"],
 )
 def test_an_address_that_is_none_is_refused_at_its_field(admin: FlaskClient, bearer: dict[str, str], address: str) -> None:
     for field in ("source", "public_url", "remote"):
