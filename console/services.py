@@ -56,18 +56,18 @@ def build_services(settings: ConsoleSettings, clock: Clock = system_clock, rando
         MalformedKekError: the key-encryption key cannot be read.
         MissingKekError: one is missing; it is named.
     """
-    for directory in (settings.data_directory, settings.repositories_directory, settings.versions_directory, settings.schemes_directory):
-        directory.mkdir(mode=0o755, parents=True, exist_ok=True)
     web_root = WebRoot(settings.schemes_directory, settings.versions_directory)
     configuration = ServedConfiguration(web_root, clock)
     shared = open_shared_services(
         settings.database_url,
-        KeyRing.load(settings.kek_file) if settings.production else KeyRing.load_or_create(settings.kek_file),
+        lambda: KeyRing.load(settings.kek_file) if settings.production else KeyRing.load_or_create(settings.kek_file),
         redis_url=settings.redis_url,
         configuration=configuration,
         clock=clock,
         job_lease=settings.job_lease,
     )
+    for directory in (settings.data_directory, settings.repositories_directory, settings.versions_directory, settings.schemes_directory):
+        directory.mkdir(mode=0o755, parents=True, exist_ok=True)
     database, audit, custody, jobs = shared.database, shared.audit, shared.custody, shared.jobs
     store = SchemeStore(settings.repositories_directory, clock)
     schemes = Schemes(settings, database, audit, custody, store, web_root, clock)

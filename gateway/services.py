@@ -80,7 +80,7 @@ def wire_shared_services(
 
 def open_shared_services(
     database_url: str,
-    ring: KeyRing,
+    load_ring: Callable[[], KeyRing],
     *,
     redis_url: str | None = None,
     configuration: Callable[[], Configuration] | None = None,
@@ -91,14 +91,17 @@ def open_shared_services(
 
     Args:
         database_url: as `gateway.database.Database` takes it; the tables are at the newest migration.
+        load_ring: reads the key-encryption keys; called once the database was found to be in order.
         redis_url: of Redis, where there is one.
-        ring, configuration, clock, job_lease: as `wire_shared_services` takes them.
+        configuration, clock, job_lease: as `wire_shared_services` takes them.
 
     Raises:
         DatabaseError: the tables are not at the newest migration; nothing was opened.
+        MalformedKekError: the key-encryption keys cannot be read.
         MissingKekError: a key-encryption key is missing; it is named.
     """
     check_revision(database_url)
+    ring = load_ring()
     redis = None
     if redis_url is not None:
         from redis import Redis

@@ -54,7 +54,7 @@ def opened(data_directory: Path | None) -> Iterator[SharedServices]:
     web_root = WebRoot(settings.schemes_directory, settings.data_directory / "versions")
     services = open_shared_services(
         settings.database_url,
-        KeyRing.load(settings.kek_file),
+        lambda: KeyRing.load(settings.kek_file),
         redis_url=settings.redis_url,
         configuration=ServedConfiguration(web_root, system_clock),
     )
