@@ -5,7 +5,6 @@ import re
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
-from xml.sax.saxutils import escape, quoteattr
 
 from PIL import Image, UnidentifiedImageError
 
@@ -13,6 +12,7 @@ from console.schemes.models import NewAttribute, NewCredentialType, NewIssuer, N
 from gateway.inputs import Errors, Message
 from gateway.models import Channel
 from idemix.scheme.descriptions import scheme_id_rule
+from idemix.scheme.documents import Values, new_document
 
 #: Every installation downloads every logo (row A8).
 MAX_LOGO_BYTES: Final = 100_000
@@ -47,21 +47,10 @@ def scheme_files(new: NewScheme) -> dict[str, bytes]:
     _check_address(errors, "timestamp_server", new.timestamp_server, plain_http=demo)
     _check_address(errors, "public_url", new.public_url, plain_http=demo)
     errors.raise_if_any()
-    xml = _Xml("SchemeManager", 7)
-    xml.text("Id", new.id)
-    xml.text("Url", new.url.rstrip("/"))
-    xml.text("Demo", "true" if demo else "false")
-    xml.translated("Name", new.name, new.languages)
-    xml.translated("Description", new.description, new.languages)
-    if new.timestamp_server:
-        xml.text("TimestampServer", new.timestamp_server)
-    if new.contact:
-        xml.text("Contact", new.contact)
-    xml.open("Languages")
-    for language in new.languages:
-        xml.text("Language", language)
-    xml.close("Languages")
-    return {"description.xml": xml.document()}
+    values: Values = {"id": new.id, "url": new.url.rstrip("/"), "demo": demo, "languages": new.languages}
+    values |= _translated("name", new.name) | _translated("description", new.description)
+    values |= _given({"timestamp_server": new.timestamp_server, "contact": new.contact})
+    return _written("description.xml", values)
 
 
 def issuer_files(scheme_id: str, new: NewIssuer, *, languages: tuple[str, ...], demo: bool) -> dict[str, bytes]:
@@ -80,16 +69,9 @@ def issuer_files(scheme_id: str, new: NewIssuer, *, languages: tuple[str, ...], 
     _check_plain(errors, "contact_email", new.contact_email)
     _check_logo(errors, new.logo)
     errors.raise_if_any()
-    xml = _Xml("Issuer", 4)
-    xml.text("ID", new.id)
-    xml.translated("Name", new.name, languages)
-    xml.text("SchemeManager", scheme_id)
-    xml.text("ContactAddress", new.contact_address)
-    xml.text("ContactEMail", new.contact_email)
-    files = {f"{new.id}/description.xml": xml.document()}
-    if new.logo:
-        files[f"{new.id}/logo.png"] = new.logo
-    return files
+    values: Values = {"id": new.id, "scheme_id": scheme_id, **_translated("name", new.name)}
+    values |= _given({"contact_address": new.contact_address, "contact_email": new.contact_email})
+    return _written(f"{new.id}/description.xml", values, new.logo)
 
 
 def credential_type_files(scheme_id: str, new: NewCredentialType, *, languages: tuple[str, ...], demo: bool) -> dict[str, bytes]:
@@ -131,34 +113,14 @@ def credential_type_files(scheme_id: str, new: NewCredentialType, *, languages: 
             Message("must have either no display order, or every number from 0 once"),
         )
     errors.raise_if_any()
-    xml = _Xml("IssueSpecification", 4)
-    xml.translated("Name", new.name, languages)
-    xml.text("SchemeManager", scheme_id)
-    xml.text("IssuerID", new.issuer)
-    xml.text("CredentialID", new.id)
-    xml.translated("Description", new.description, languages)
-    xml.text("ShouldBeSingleton", "true" if new.singleton else "false")
-    if new.issue_url:
-        xml.translated("IssueURL", new.issue_url, languages)
-    for name, value in (
-        ("ForegroundColor", new.foreground_color),
-        ("BackgroundGradientStart", new.background_gradient_start),
-        ("BackgroundGradientEnd", new.background_gradient_end),
-    ):
-        if value:
-            xml.text(name, value)
-    xml.open("Attributes")
+    values: Values = {"id": new.id, "issuer_id": new.issuer, "scheme_id": scheme_id, "singleton": new.singleton}
+    values |= _translated("name", new.name) | _translated("description", new.description) | _translated("issue_url", new.issue_url)
+    colors = ("foreground_color", "background_gradient_start", "background_gradient_end")
+    values |= _given({name: getattr(new, name) for name in colors})
+    values["attributes"] = tuple(attribute.id for attribute in new.attributes)
     for attribute in new.attributes:
-        xml.open("Attribute", _attribute_fields(attribute))
-        xml.translated("Name", attribute.name, languages)
-        xml.translated("Description", attribute.description, languages)
-        xml.close("Attribute")
-    xml.close("Attributes")
-    folder = f"{new.issuer}/Issues/{new.id}"
-    files = {f"{folder}/description.xml": xml.document()}
-    if new.logo:
-        files[f"{folder}/logo.png"] = new.logo
-    return files
+        values |= {f"attributes.{attribute.id}.{key}": value for key, value in _attribute(attribute).items()}
+    return _written(f"{new.issuer}/Issues/{new.id}/description.xml", values, new.logo)
 
 
 def logo_rule(content: bytes) -> Message | None:
@@ -180,51 +142,24 @@ def logo_rule(content: bytes) -> Message | None:
     return None
 
 
-class _Xml:
-    """Writes a description: tabs, a line per element, as the real schemes are written."""
-
-    def __init__(self, root: str, version: int) -> None:
-        self._root = root
-        self._lines = [f'<{root} version="{version}">']
-        self._depth = 1
-
-    def text(self, name: str, value: str) -> None:
-        self._lines.append(f"{self._indent}<{name}>{escape(value)}</{name}>")
-
-    def translated(self, name: str, texts: Mapping[str, str], languages: tuple[str, ...]) -> None:
-        self.open(name)
-        for language in languages:
-            self.text(language, texts[language].strip())
-        self.close(name)
-
-    def open(self, name: str, fields: Mapping[str, str] | None = None) -> None:
-        attributes = "".join(f" {key}={quoteattr(value)}" for key, value in (fields or {}).items())
-        self._lines.append(f"{self._indent}<{name}{attributes}>")
-        self._depth += 1
-
-    def close(self, name: str) -> None:
-        self._depth -= 1
-        self._lines.append(f"{self._indent}</{name}>")
-
-    def document(self) -> bytes:
-        return "\n".join([*self._lines, f"</{self._root}>", ""]).encode()
-
-    @property
-    def _indent(self) -> str:
-        return "\t" * self._depth
+def _written(path: str, values: Values, logo: bytes = b"") -> dict[str, bytes]:
+    """A document that says these values, and its logo beside it."""
+    files = {path: new_document(path, values).content}
+    return files | {path.removesuffix("description.xml") + "logo.png": logo} if logo else files
 
 
-def _attribute_fields(attribute: NewAttribute) -> dict[str, str]:
-    fields = {"id": attribute.id}
-    if attribute.optional:
-        fields["optional"] = "true"
-    if attribute.random_blind:
-        fields["randomblind"] = "true"
-    if attribute.display_index is not None:
-        fields["displayIndex"] = str(attribute.display_index)
-    if attribute.display_hint:
-        fields["displayHint"] = attribute.display_hint
-    return fields
+def _translated(key: str, texts: Mapping[str, str]) -> Values:
+    return {f"{key}.{language}": text.strip() for language, text in texts.items()}
+
+
+def _given(values: Values) -> Values:
+    return {key: value for key, value in values.items() if value not in ("", None, False)}
+
+
+def _attribute(attribute: NewAttribute) -> Values:
+    flags: Values = {"optional": attribute.optional, "random_blind": attribute.random_blind, "display_hint": attribute.display_hint}
+    order: Values = {} if attribute.display_index is None else {"display_index": attribute.display_index}
+    return _given(flags) | order | _translated("name", attribute.name) | _translated("description", attribute.description)
 
 
 def _check_identifier(errors: Errors, field: str, value: str) -> None:

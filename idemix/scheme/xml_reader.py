@@ -32,9 +32,11 @@ class Element:
         attributes: local name → value.
         children: the child elements in order.
         text: the character data directly inside, joined.
+        start: where the element begins in the file, at its `<`, in bytes.
+        close: where its closing tag begins, in bytes; for `<element/>` where the tag ends.
     """
 
-    __slots__ = ("attributes", "children", "name", "path", "text")
+    __slots__ = ("attributes", "children", "close", "name", "path", "start", "text")
 
     def __init__(self, path: str, name: str, attributes: dict[str, str]) -> None:
         self.path = path
@@ -42,6 +44,7 @@ class Element:
         self.attributes = attributes
         self.children: list[Element] = []
         self.text = ""
+        self.start = self.close = 0
 
     def all(self, *names: str) -> Iterator["Element"]:
         """The elements below by a chain of names, over all repetitions of each."""
@@ -204,6 +207,7 @@ class _Reader:
             raise self._refuse(f"a document has at most {MAX_ELEMENTS} elements", "scheme-limits")
         local = {key.rpartition("\x01")[2]: value for key, value in attributes.items()}
         element = Element(self._path, name.rpartition("\x01")[2], local)
+        element.start = self._parser.CurrentByteIndex
         if self._open:
             self._open[-1].children.append(element)
         else:
@@ -212,7 +216,9 @@ class _Reader:
         self._texts.append([])
 
     def _end(self, _name: str) -> None:
-        self._open.pop().text = "".join(self._texts.pop())
+        element = self._open.pop()
+        element.text = "".join(self._texts.pop())
+        element.close = self._parser.CurrentByteIndex
 
     def _data(self, text: str) -> None:
         self._texts[-1].append(text)

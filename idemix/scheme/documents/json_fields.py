@@ -1,0 +1,150 @@
+"""Fields of a JSON document: how each kind is read from its members, and written back."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...errors import MalformedSchemeError
+from .fields import Field, Group, Kind, Value
+from .json_nodes import JsonContainer, JsonDocument, JsonMember, change, made
+
+_TYPES = {Kind.TEXT: str, Kind.FLAG: bool, Kind.NUMBER: int, Kind.TEXTS: list}
+
+
+class JsonFields:
+    """The fields of one object: the document itself, or an object of a group.
+
+    Args:
+        document: the document, for errors.
+        node: the object, or the list where the document is one.
+        where: the name of the object, for errors.
+    """
+
+    def __init__(self, document: JsonDocument, node: JsonContainer, where: str = "") -> None:
+        self._document = document
+        self._node = node
+        self._where = where
+
+    # --- reading ---
+
+    def get(self, field: Field) -> Value:
+        """What a field holds; None where it is absent or null.
+
+        Raises:
+            MalformedSchemeError: it holds something of another kind.
+        """
+        member = self._node.find(field.source)
+        value = None if member is None else member.node.value
+        if value is None:
+            return None
+        kind = _TYPES.get(field.kind)
+        if kind is not None and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
+            raise MalformedSchemeError(self._document.path, "is of another kind", field=f"{self._where}{field.source}")
+        return _value(value)
+
+    def texts(self, field: Field) -> dict[str, str]:
+        """The texts of a translated field by language."""
+        member = self._node.find(field.source)
+        value = None if member is None else member.node.value
+        if value is None:
+            return {}
+        if not isinstance(value, dict) or not all(isinstance(text, str | None) for text in value.values()):
+            raise MalformedSchemeError(self._document.path, "must be texts by language", field=f"{self._where}{field.source}")
+        return {language: text or "" for language, text in value.items()}
+
+    def objects(self, group: Group) -> "dict[str, JsonFields] | None":
+        """The objects of a group by key, in order; None where there is no such list or object."""
+        holder = self._holder(group)
+        if holder is None:
+            return None
+        return {key: JsonFields(self._document, node, f"{self._where}{key}.") for key, _, node in self._keyed(group, holder)}
+
+    # --- writing ---
+
+    def set(self, field: Field, value: Value) -> None:
+        """Write what a field holds; None removes it."""
+        self._set(self._node, field.source, _plain(value))
+
+    def set_texts(self, field: Field, texts: Mapping[str, str | None]) -> None:
+        """Write texts of a translated field by language; None removes one, and the member goes with its last."""
+        member = self._node.find(field.source)
+        if member is None or not isinstance(member.node, JsonContainer):
+            self._set(self._node, field.source, {language: text for language, text in texts.items() if text is not None} or None)
+            return
+        for language, text in texts.items():
+            self._set(member.node, language, text)
+        if not member.node.members and not field.required:
+            self._node.remove(member)
+
+    def regroup(self, group: Group, order: Sequence[str], identifiers: Mapping[str, str]) -> "dict[str, JsonFields]":
+        """Make a group hold these objects in this order; see `XmlFields.regroup`."""
+        holder = self._holder(group)
+        if holder is None:
+            member = self._set(self._node, group.source, {})
+            assert member is not None  # noqa: S101 - it was just set
+            assert isinstance(member.node, JsonContainer)  # noqa: S101 - it was set to an object
+            holder = member.node
+        found: dict[str, JsonContainer] = {}
+        for key, member, node in self._keyed(group, holder):
+            if key in order:
+                found[key] = node
+            else:
+                holder.remove(member)
+        for key in order:
+            if key not in found:
+                name = identifiers[key] if holder.brackets == "{}" else ""
+                node = JsonContainer("{}")
+                holder.add(name, node)
+                self._set(node, group.identity, identifiers[key])
+                found[key] = node
+        names = {id(member.node): member.key for member in holder.members}
+        for member, key in zip(holder.members, order, strict=True):
+            member.key, member.node = names[id(found[key])], found[key]
+        return {key: JsonFields(self._document, found[key], f"{self._where}{key}.") for key in order}
+
+    # --- inside ---
+
+    def _holder(self, group: Group) -> JsonContainer | None:
+        if not group.source:
+            return self._node
+        member = self._node.find(group.source)
+        return member.node if member is not None and isinstance(member.node, JsonContainer) else None
+
+    def _keyed(self, group: Group, holder: JsonContainer) -> list[tuple[str, JsonMember, JsonContainer]]:
+        """Key, member and object of each; the key is the last part of the identifier, or the place where that is none."""
+        found: list[tuple[str, JsonMember, JsonContainer]] = []
+        seen: set[str] = set()
+        for position, member in enumerate(holder.members):
+            if not isinstance(member.node, JsonContainer) or member.node.brackets != "{}":
+                raise MalformedSchemeError(self._document.path, "must be an object", field=f"{self._where}{group.source}[{position}]")
+            identifier = member.node.find(group.identity)
+            key = str(identifier.node.value).rpartition(".")[2] if identifier is not None else ""
+            if not key or key in seen:
+                key = f"@{position + 1}"
+            seen.add(key)
+            found.append((key, member, member.node))
+        return found
+
+    def _set(self, node: JsonContainer, name: str, value: Any) -> JsonMember | None:
+        member = node.find(name)
+        if value is None:
+            if member is not None:
+                node.remove(member)
+            return None
+        if member is None:
+            return node.add(name, made(value, node.members[-1].before if node.members else ""))
+        change(member, value)
+        return member
+
+
+def _value(value: Any) -> Value:
+    """A JSON value with lists as tuples."""
+    if isinstance(value, list):
+        return tuple(_value(item) for item in value)
+    return {key: _value(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def _plain(value: Value) -> Any:
+    """The inverse."""
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return {key: _plain(item) for key, item in value.items()} if isinstance(value, dict) else value
