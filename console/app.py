@@ -18,6 +18,8 @@ from console.api.authentication import requires_bearer_token
 from console.api.views import api
 from console.audit.views import audit
 from console.authentication import install_authentication, requires_log_in, requires_no_auth
+from console.drafts.views import drafts
+from console.drafts.words import install_draft_words
 from console.extensions import csrf
 from console.home.views import home
 from console.issuer_keys.views import issuer_keys
@@ -42,6 +44,7 @@ BLUEPRINTS: Final[Mapping[Blueprint, Authentication]] = {
     api: requires_bearer_token,
     assets.blueprint: requires_no_auth,
     audit: requires_log_in,
+    drafts: requires_log_in,
     home: requires_log_in,
     issuer_keys: requires_log_in,
     preferences: requires_no_auth,
@@ -94,6 +97,7 @@ def create_app(
     formats.install_formats(app, clock)
     messages.install_messages(app)
     words.install_words(app, clock)
+    install_draft_words(app)
     set_security_headers(app)
     input_guard.install_input_guard(app)
     error_pages.install_error_pages(app)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 
 from console.accounts.service import Accounts
+from console.drafts.service import Drafts
 from console.issuer_keys.service import IssuerKeys
 from console.publishing.service import Publishing
 from console.publishing.web_root import WebRoot
@@ -24,7 +25,7 @@ class Services(SharedServices):
     Attributes:
         settings: of the console.
         clock: tells the time, to all of them.
-        accounts, schemes, publishing, issuer_keys: the console's own.
+        accounts, schemes, drafts, publishing, issuer_keys: the console's own.
         web_root: what clients are served.
         configuration: the schemes in force.
     """
@@ -33,6 +34,7 @@ class Services(SharedServices):
     clock: Clock
     accounts: Accounts
     schemes: Schemes
+    drafts: Drafts
     publishing: Publishing
     issuer_keys: IssuerKeys
     web_root: WebRoot
@@ -71,6 +73,7 @@ def build_services(settings: ConsoleSettings, clock: Clock = system_clock, rando
     database, audit, custody, jobs = shared.database, shared.audit, shared.custody, shared.jobs
     store = SchemeStore(settings.repositories_directory, clock)
     schemes = Schemes(settings, database, audit, custody, store, web_root, clock)
+    drafts = Drafts(database, audit, store, schemes, clock)
     publishing = Publishing(database, audit, jobs, custody, store, schemes, web_root, clock)
     return Services(
         **{part.name: getattr(shared, part.name) for part in fields(shared)},
@@ -78,8 +81,9 @@ def build_services(settings: ConsoleSettings, clock: Clock = system_clock, rando
         clock=clock,
         accounts=Accounts(database, audit, custody.pepper, clock, randomness, settings.log_in_lifetime),
         schemes=schemes,
+        drafts=drafts,
         publishing=publishing,
-        issuer_keys=IssuerKeys(settings, jobs, custody, store, schemes, publishing, clock, randomness),
+        issuer_keys=IssuerKeys(settings, jobs, custody, store, schemes, drafts, publishing, clock, randomness),
         web_root=web_root,
         configuration=configuration,
     )

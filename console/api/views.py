@@ -201,9 +201,10 @@ def discard_draft(scheme_id: str, draft: str) -> tuple[str, int]:
 
 
 @api.post("/schemes/<scheme_id>/drafts/<draft>/rebase")
-def rebase_draft(scheme_id: str, draft: str) -> Response:
-    """Put a draft onto the published version."""
-    return _answer(services().schemes.rebase_draft(caller(), scheme_id, draft))
+def rebase_draft(scheme_id: str, draft: str) -> tuple[Response, int]:
+    """Put a draft onto the published version; conflicts are answered with status 409, and nothing is changed then."""
+    rebased = services().drafts.rebase(caller(), scheme_id, draft)
+    return _answer(rebased), 409 if rebased.conflicts else 200
 
 
 @api.post("/schemes/<scheme_id>/drafts/<draft>/issuers")

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from console.errors import DraftConflictError, KeyRotationError, NotLiveError
+from console.drafts.service import Drafts
+from console.errors import DraftConflictError, KeyRotationError, NotLiveError, PublicationRejectedError
 from console.issuer_keys.models import IssuerKeyInfo, KeyCustody, KeyNeed, KeyState, NewKey, RotationView
 from console.publishing.fetch import fetch_index, fetch_listed
 from console.publishing.models import PublicationInfo, StepState, StepView
@@ -48,7 +49,7 @@ class IssuerKeys:
         settings: size and lifetime of new keys, and the waiting periods.
         jobs: carry out the generation.
         custody: keeps the register and the private keys.
-        store, schemes, publishing: where public keys are published.
+        store, schemes, drafts, publishing: where public keys are published.
         clock: tells the time.
         randomness: the source of primes and exponents.
     """
@@ -60,6 +61,7 @@ class IssuerKeys:
         custody: Custody,
         store: SchemeStore,
         schemes: Schemes,
+        drafts: Drafts,
         publishing: Publishing,
         clock: Clock,
         randomness: RandomSource,
@@ -69,6 +71,7 @@ class IssuerKeys:
         self._custody = custody
         self._store = store
         self._schemes = schemes
+        self._drafts = drafts
         self._publishing = publishing
         self._clock = clock
         self._randomness = randomness
@@ -255,7 +258,12 @@ class IssuerKeys:
                 f"no draft holds the public key {issuer_id}-{counter}", next_step="Add the key’s file to a draft, and publish that."
             )
         if self._schemes.draft(actor, scheme_id, draft).is_stale:
-            self._schemes.rebase_draft(actor, scheme_id, draft)
+            conflicts = self._drafts.rebase(actor, scheme_id, draft).conflicts
+            if conflicts:
+                raise PublicationRejectedError(
+                    Message("the draft and the published version changed the same: open the draft, rebase it there, and choose"),
+                    [f"{conflict.path} {conflict.key}".strip() for conflict in conflicts],
+                )
         return self._publishing.publish(actor, scheme_id, draft, reason)
 
     def look(self, actor: Actor, issuer_id: str, counter: int) -> IssuerKeyInfo:

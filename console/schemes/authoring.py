@@ -142,6 +142,13 @@ def logo_rule(content: bytes) -> Message | None:
     return None
 
 
+def picture_size(content: bytes) -> tuple[int, int]:
+    """How wide and high a PNG says it is; 0 and 0 for what is none. No pixel is read."""
+    if content[:8] != b"\x89PNG\r\n\x1a\n" or content[12:16] != b"IHDR" or len(content) < 24:
+        return 0, 0
+    return int.from_bytes(content[16:20]), int.from_bytes(content[20:24])
+
+
 def _written(path: str, values: Values, logo: bytes = b"") -> dict[str, bytes]:
     """A document that says these values, and its logo beside it."""
     files = {path: new_document(path, values).content}

@@ -419,19 +419,6 @@ class Schemes:
         self._store.discard(scheme_id, draft)
         self._note(actor, "scheme.draft_discard", scheme_id, {"draft": draft, "commit": head}, None, reason)
 
-    def rebase_draft(self, actor: Actor, scheme_id: str, draft: str) -> DraftInfo:
-        """Put a draft onto the published version.
-
-        Raises:
-            PublicationRejectedError: both changed the same files.
-        """
-        authorize(actor, Action.SCHEME_EDIT, scheme_scope(scheme_id))
-        row = self._row(scheme_id)
-        before = self._store.draft(scheme_id, draft)
-        head = self._store.rebase(scheme_id, row.settings["branch"], draft, actor)
-        self._note(actor, "scheme.draft_rebase", scheme_id, {"draft": draft, "commit": before}, {"draft": draft, "commit": head}, "")
-        return self._draft_info(row, draft, head)
-
     def check(self, actor: Actor, scheme_id: str, draft: str | None = None) -> CheckResult:
         """Check a draft as it would be published, or what signing the published content again would give.
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeVar
 
-from console.errors import DraftConflictError, PublicationRejectedError
+from console.errors import DraftConflictError
 from console.publishing.git import CommitInfo, Repository, Signature
 from gateway.actor import Actor
 from gateway.inputs import NotFoundError
@@ -188,47 +188,42 @@ class SchemeStore:
                 files.pop(path, None)
             else:
                 files[path] = content
-        commit = repository.commit(repository.write(files, base=head), [head], message, self.signature(actor))
+        commit = repository.commit(self._write(scheme_id, repository, files, head), [head], message, self.signature(actor))
         if not repository.update(DRAFTS + name, commit, old=head):
             raise DraftConflictError(name)
         return commit
 
-    def rebase(self, scheme_id: str, branch: str, name: str, actor: Actor) -> str:
-        """Put a draft's changes onto the published version, as one commit.
+    def replace(
+        self, scheme_id: str, name: str, files: Mapping[str, bytes], base: str, message: str, actor: Actor, *, expected: str
+    ) -> str:
+        """Make a draft one commit on another base.
+
+        Args:
+            scheme_id, name: the draft.
+            files: its whole content.
+            base: the commit it starts from now.
+            message: of the commit.
+            actor: its author.
+            expected: the draft's newest commit so far.
 
         Returns:
             The draft's new commit.
 
         Raises:
-            PublicationRejectedError: both changed the same files; `reasons` names them.
             DraftConflictError: somebody else saved meanwhile.
         """
         repository = self.repository(scheme_id)
-        head = self.draft(scheme_id, name)
-        published = self.published(scheme_id, branch)
-        base = self.base(scheme_id, branch, head)
-        if published is None or base == published:
-            return head
-        before = {} if base is None else dict(self.tree(scheme_id, base))
-        mine, theirs = dict(self.tree(scheme_id, head)), dict(self.tree(scheme_id, published))
-        merged = dict(theirs)
-        conflicts = []
-        for path in sorted((mine.keys() | before.keys()) - DERIVED):
-            if mine.get(path) == before.get(path) or mine.get(path) == theirs.get(path):
-                continue
-            if theirs.get(path) != before.get(path):
-                conflicts.append(f"{path} was changed in the draft and in the published version")
-            elif path in mine:
-                merged[path] = mine[path]
-            else:
-                merged.pop(path, None)
-        if conflicts:
-            raise PublicationRejectedError("the draft cannot be rebased by itself", conflicts)
-        title = repository.info(head).message
-        commit = repository.commit(repository.write(merged, base=published), [published], title, self.signature(actor))
-        if not repository.update(DRAFTS + name, commit, old=head):
+        tree = self._write(scheme_id, repository, files, base)
+        commit = repository.commit(tree, [base], message, self.signature(actor))
+        if not repository.update(DRAFTS + name, commit, old=expected):
             raise DraftConflictError(name)
         return commit
+
+    def _write(self, scheme_id: str, repository: Repository, files: Mapping[str, bytes], base: str) -> str:
+        """Store files as a tree, and keep it: whoever saved looks at it next."""
+        name = repository.write(files, base=base)
+        self._trees.get((scheme_id, name), lambda: SchemeTree(files, name=scheme_id))
+        return name
 
     def discard(self, scheme_id: str, name: str) -> None:
         """Remove a draft.

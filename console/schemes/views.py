@@ -98,13 +98,16 @@ def start_draft(scheme_id: str) -> ResponseReturnValue:
     except ConsoleError as error:
         flash(sentence(error), "bad")
     else:
-        flash(gettext("Draft %(name)s is open.", name=draft.name), "ok")
+        return redirect(url_for("drafts.show_draft", scheme_id=scheme_id, draft=draft.name))
     return redirect(url_for("schemes.show_scheme", scheme_id=scheme_id))
 
 
 @schemes.post("/<scheme_id>/drafts/<draft>/discard")
 def discard_draft(scheme_id: str, draft: str) -> ResponseReturnValue:
-    """Throw a draft away; what is published stays."""
+    """Throw a draft away; what is published stays. Its name is typed, since nothing brings it back."""
+    if request.form.get("typed", "").strip() != draft:
+        flash(gettext("Nothing was discarded: type the name of the draft, %(name)s, to confirm.", name=draft), "bad")
+        return redirect(url_for("drafts.show_draft", scheme_id=scheme_id, draft=draft))
     try:
         services().schemes.discard_draft(actor(), scheme_id, draft, request.form.get("reason", "").strip())
     except ConsoleError as error:
@@ -112,18 +115,6 @@ def discard_draft(scheme_id: str, draft: str) -> ResponseReturnValue:
     else:
         flash(gettext("Draft %(name)s is discarded.", name=draft), "ok")
     return redirect(url_for("schemes.show_scheme", scheme_id=scheme_id))
-
-
-@schemes.post("/<scheme_id>/drafts/<draft>/rebase")
-def rebase_draft(scheme_id: str, draft: str) -> ResponseReturnValue:
-    """Put a draft on top of the version that was published meanwhile."""
-    try:
-        services().schemes.rebase_draft(actor(), scheme_id, draft)
-    except ConsoleError as error:
-        flash(sentence(error), "bad")
-    else:
-        flash(gettext("Draft %(name)s starts from the published version now.", name=draft), "ok")
-    return redirect(url_for("schemes.check", scheme_id=scheme_id, draft=draft))
 
 
 @schemes.get("/<scheme_id>/check")
@@ -171,5 +162,9 @@ def picture(scheme_id: str, path: str) -> Response:
     media_type = _PICTURES.get(PurePosixPath(path).suffix.lower())
     if media_type is None:
         abort(404)
-    content = services().schemes.file(actor(), scheme_id, path, request.args.get("draft"))
+    version = request.args.get("version")
+    if version:
+        content = services().drafts.file(actor(), scheme_id, version, path)
+    else:
+        content = services().schemes.file(actor(), scheme_id, path, request.args.get("draft"))
     return Response(content, mimetype=media_type, headers={"Cache-Control": "private, max-age=600"})

@@ -187,7 +187,11 @@ def discard_draft(scheme: str, draft: str, reason: str | None, data_directory: P
 def rebase_draft(scheme: str, draft: str, data_directory: Path | None) -> None:
     """Put DRAFT of SCHEME onto the published version."""
     with opened_console(data_directory) as services:
-        services.schemes.rebase_draft(caller(), scheme, draft)
+        rebased = services.drafts.rebase(caller(), scheme, draft)
+    if rebased.conflicts:
+        for conflict in rebased.conflicts:
+            click.echo(f"conflict: {conflict.path} {conflict.key}".rstrip(), err=True)
+        raise click.ClickException("Both changed the same: choose in the console, or by the API.")
     click.echo(f"Draft {draft} starts from the published version now.")
 
 

@@ -1,0 +1,1 @@
+"""Drafts: their documents in forms, what they change, and bringing them together with what others did meanwhile."""
