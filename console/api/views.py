@@ -149,6 +149,12 @@ def show_scheme(scheme_id: str) -> Response:
     return _answer(services().schemes.browse(caller(), scheme_id, _draft()))
 
 
+@api.get("/schemes/<scheme_id>/versions")
+def list_versions(scheme_id: str) -> Response:
+    """The versions that were ever published, the newest first; `after` is the commit of the last one of the page before."""
+    return _answer(services().schemes.versions(caller(), scheme_id, after=request.args.get("after", ""), limit=_limit()))
+
+
 @api.get("/schemes/<scheme_id>/check")
 def check_scheme(scheme_id: str) -> Response:
     """What a check finds; `draft` names a draft."""

@@ -158,6 +158,32 @@ class DraftInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class VersionInfo:
+    """A version of a scheme that was published: a signed commit of its published branch.
+
+    Attributes:
+        scheme_id: whose.
+        commit, tree: the hashes of the commit and of its tree.
+        author: the name of who made the commit.
+        committed_at: when it was made.
+        message: of the commit; its first line is what was done.
+        timestamp: when it was signed, as the version itself says; None where that cannot be read.
+        is_in_force: it is the newest.
+        publication_id: the publication that made it; None where it was not published here.
+    """
+
+    scheme_id: str
+    commit: str
+    tree: str
+    author: str
+    committed_at: datetime
+    message: str
+    timestamp: datetime | None
+    is_in_force: bool
+    publication_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class FindingView:
     """A line of a check: `level` is `error`, `warning` or `lint`; path, field, rule and message as the engine found them."""
 
@@ -175,7 +201,7 @@ class CheckResult:
     Attributes:
         status: the engine's verdict, e.g. `Valid`.
         findings: all errors, warnings and lint.
-        incompatibilities: changes against the published version that break clients.
+        incompatibilities: changes against the versions ever published that break clients.
         tree: the hash of the tree that was checked.
         may_publish: no error, no incompatibility, something changed, base not stale.
         refusals: why it may not be published, a sentence each; empty where it may.

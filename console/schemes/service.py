@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from console.errors import SchemeImportError
-from console.publishing.check import check_version, finding_views, is_private
+from console.publishing.check import check_version, finding_views, is_private, latest_timestamp
 from console.publishing.fetch import PublicAddress
 from console.publishing.git import Remote, Repository, is_directory, is_local
 from console.publishing.web_root import WebRoot
@@ -32,6 +32,7 @@ from console.schemes.models import (
     SchemeState,
     SchemeSummary,
     SchemeView,
+    VersionInfo,
 )
 from console.schemes.store import SchemeStore
 from console.settings import ConsoleSettings
@@ -164,7 +165,8 @@ class Schemes:
             repository.read(commit), SchemeImport(row.source, channel=row.channel, public_key=before["pk.pem"].decode())
         )
         after = previous_timestamp(self._store.tree(scheme_id, commit))
-        if verdict.scheme_id != scheme_id or after is None or after <= (previous_timestamp(before) or 0):
+        latest = latest_timestamp(before, self._store.ever_published(scheme_id, published))
+        if verdict.scheme_id != scheme_id or after is None or after <= (latest or 0):
             raise SchemeImportError("the remote holds another scheme, or its timestamp does not rise: clients would not follow")
         if not repository.update(f"refs/heads/{row.settings['branch']}", commit, old=published):
             raise ConflictError("a publication of the scheme is under way")
@@ -318,6 +320,48 @@ class Schemes:
         if view is None:
             raise NotFoundError("credential type", credential_type_id)
         return view
+
+    def versions(self, actor: Actor, scheme_id: str, *, after: str = "", limit: int = 50) -> tuple[VersionInfo, ...]:
+        """Every version of a scheme that was ever published, the newest first: also those from before it came under care here.
+
+        Args:
+            actor: who looks.
+            scheme_id: the scheme.
+            after: for the next page, the commit of the last version of this one.
+            limit: of the page, at most 500.
+
+        Raises:
+            NotFoundError: there is no such scheme, or no such version.
+        """
+        self._authorize_view(actor, scheme_id)
+        commit = self._published(self._row(scheme_id))
+        found = () if commit is None else self._store.ever_published(scheme_id, commit).versions
+        names = [version.commit.hash for version in found]
+        if after and after not in names:
+            raise NotFoundError("version", after)
+        first = names.index(after) + 1 if after else 0
+        page = found[first : first + min(limit, 500)]
+        with self._database.read() as session:
+            made = session.execute(
+                select(Publication.commit, Publication.id)
+                .where(Publication.scheme_id == scheme_id, Publication.commit.in_([version.commit.hash for version in page]))
+                .order_by(Publication.id)
+            )
+            publications = {row.commit: row.id for row in made}
+        return tuple(
+            VersionInfo(
+                scheme_id,
+                version.commit.hash,
+                version.commit.tree,
+                version.commit.author,
+                version.commit.at,
+                version.commit.message,
+                None if version.timestamp is None else reading.moment(version.timestamp),
+                version.commit.hash == names[0],
+                publications.get(version.commit.hash),
+            )
+            for version in page
+        )
 
     def file(self, actor: Actor, scheme_id: str, path: str, draft: str | None = None) -> bytes:
         """A file of the scheme; private keys are not given out, not even those that a demo scheme publishes.
@@ -688,6 +732,7 @@ class Schemes:
             self._store.repository(row.id).tree(commit),
             tree,
             None if published is None else self._store.tree(row.id, published),
+            None if published is None else self._store.ever_published(row.id, published),
             now=int(self._clock().timestamp()),
             signs_anew=ref == "published",
         )

@@ -193,6 +193,25 @@ def rebase_draft(scheme: str, draft: str, data_directory: Path | None) -> None:
 
 @command.command()
 @_SCHEME
+@click.option("--after", default="", help="Begin after the version of this commit.")
+@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)
+@data_option
+@json_option
+def versions(scheme: str, after: str, limit: int, data_directory: Path | None, as_json: bool) -> None:
+    """List the versions of SCHEME that were ever published, the newest first; * marks the one in force."""
+    with opened_console(data_directory) as services:
+        found = services.schemes.versions(caller(), scheme, after=after, limit=limit)
+    if as_json:
+        print_object(found)
+        return
+    for version in found:
+        signed = f"{version.timestamp:%Y-%m-%d %H:%M}" if version.timestamp else "no timestamp"
+        mark = "*" if version.is_in_force else " "
+        click.echo(f"{mark} {version.commit[:12]}  {signed}  {version.author}  {version.message.partition(chr(10))[0]}".rstrip())
+
+
+@command.command()
+@_SCHEME
 @_DRAFT_OPTION
 @data_option
 @json_option
@@ -206,7 +225,8 @@ def check(scheme: str, draft: str, data_directory: Path | None, as_json: bool) -
         for finding in result.findings:
             click.echo(f"{finding.level}: {finding.path}: {finding.message}")
         for change in result.incompatibilities:
-            click.echo(f"incompatible: {change.subject}: {change.message} {change.alternative}")
+            since = f" (published since {change.since_at:%Y-%m-%d})" if change.since_at else ""
+            click.echo(f"incompatible: {change.subject}: {change.message}{since} {change.alternative}")
         for refusal in result.refusals:
             click.echo(refusal)
         if result.may_publish:

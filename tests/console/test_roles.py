@@ -52,6 +52,7 @@ ACTIONS: Final[dict[str, Action | None]] = {
     "api.list_schemes": None,
     "api.list_tokens": Action.USER_VIEW,
     "api.list_users": Action.USER_VIEW,
+    "api.list_versions": Action.SCHEME_VIEW,
     "api.nothing": None,
     "api.publish": Action.SCHEME_PUBLISH,
     "api.publish_issuer_key": Action.SCHEME_PUBLISH,
