@@ -25,6 +25,7 @@ from gitdb import IStream  # type: ignore[import-untyped]
 from gitdb.db import LooseObjectDB  # type: ignore[import-untyped]
 
 from console.errors import RefusedAddressError, RepositoryError
+from console.publishing.paths import path_rule
 
 #: Limits for what is fetched or read (spec of schemes, section 11, suggests the first two).
 MAX_FILES = 20_000
@@ -383,8 +384,9 @@ class Repository:
                 raise RepositoryError(f"{raw!r}: the name of the file is not UTF-8") from error
             if kind != "blob" or mode not in ("100644", "100755"):
                 raise RepositoryError(f"{path}: links and submodules are not part of a scheme")
-            if any(ord(letter) < 32 or letter in '\\\x7f"' for letter in path) or len(raw) > 500:
-                raise RepositoryError(f"{path!r}: the name of the file holds characters a scheme may not use, or is longer than 500 bytes")
+            rule = path_rule(path)
+            if rule is not None:
+                raise RepositoryError(f"{path!r}: {rule}")
             if int(size) > MAX_FILE_BYTES:
                 raise RepositoryError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
             total += int(size)

@@ -41,6 +41,7 @@ ACTIONS: Final[dict[str, Action | None]] = {
     "api.delete_requestor": Action.REQUESTOR_EDIT,
     "api.discard_draft": Action.SCHEME_EDIT,
     "api.explain_request": Action.REQUESTOR_VIEW,
+    "api.export_scheme": Action.SCHEME_VIEW,
     "api.generate_issuer_key": Action.ISSUER_KEY_GENERATE,
     "api.import_scheme": Action.SCHEME_IMPORT,
     "api.list_audit": Action.AUDIT_VIEW,
