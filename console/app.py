@@ -79,7 +79,6 @@ def create_app(
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SEND_FILE_MAX_AGE_DEFAULT=3600,
-        MAX_CONTENT_LENGTH=2 * 1024 * 1024,
         MAX_FORM_MEMORY_SIZE=1024 * 1024,
         WTF_CSRF_TIME_LIMIT=None,  # a form lives as long as its session
     )
@@ -91,6 +90,7 @@ def create_app(
     def name_request() -> None:
         g.request_id = randomness()
 
+    input_guard.install_body_limits(app)
     Bootstrap5(app)
     csrf.init_app(app)
     i18n.install_languages(app, time_zone=time_zone)

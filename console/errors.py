@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from gateway.inputs import Message
 from idemix.errors import IdemixError
@@ -80,7 +81,7 @@ class DraftConflictError(ConsoleError):
 
 @dataclass(frozen=True, slots=True)
 class Incompatibility:
-    """A change against a published version that breaks installed clients.
+    """A change against a version that was published, the newest or an earlier one, that breaks installed clients.
 
     Attributes:
         path: the file in the scheme.
@@ -88,6 +89,8 @@ class Incompatibility:
         rule: the name of the rule, e.g. `attribute-removed`.
         message: what changed, and why clients cannot follow.
         alternative: what can be done instead.
+        since: the commit of the first version that had what is broken, where that is an earlier version than the published one; else empty.
+        since_at: when that commit was made.
     """
 
     path: str
@@ -95,6 +98,8 @@ class Incompatibility:
     rule: str
     message: str
     alternative: str
+    since: str = ""
+    since_at: datetime | None = None
 
 
 class PublicationRejectedError(ConsoleError):

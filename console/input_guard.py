@@ -1,12 +1,21 @@
-"""What no request may hold, refused in one place: numbers no table can hold, and NUL, which is no part of a text in PostgreSQL."""
+"""What no request may hold, refused in one place: numbers no table can hold, NUL, which is no text in PostgreSQL, and too much."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from flask import Flask, abort, request
 from werkzeug.routing import IntegerConverter, Map
 
+from console.publishing.archive import MAX_ARCHIVE_BYTES
+
 #: The largest number of a column of whole numbers in PostgreSQL.
 LARGEST_NUMBER: Final = 2**31 - 1
+
+#: What a request may hold, in bytes.
+MAX_BODY_BYTES: Final = 2 * 1024 * 1024
+
+#: Address -> what a request for it may hold, where that is more: a zip of a scheme, in base64, beside other fields.
+LARGE_BODIES: Final[Mapping[str, int]] = {"/api/v1/schemes/import": MAX_ARCHIVE_BYTES // 3 * 4 + 64 * 1024}
 
 _NUL: Final = "\x00"
 
@@ -28,6 +37,16 @@ def row_number(text: str) -> int:
     if not 0 <= number <= LARGEST_NUMBER:
         raise ValueError(f"{text}: is the number of no row")
     return number
+
+
+def install_body_limits(app: Flask) -> None:
+    """Let the few addresses that take large bodies have them; must come before all that reads bodies."""
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+
+    @app.before_request
+    def limit_body() -> None:
+        if request.path in LARGE_BODIES:
+            request.max_content_length = LARGE_BODIES[request.path]
 
 
 def install_input_guard(app: Flask) -> None:

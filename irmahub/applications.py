@@ -9,6 +9,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from console.app import create_app as create_console
+from console.input_guard import LARGE_BODIES
 from console.publishing.public import create_blueprint
 from console.services import Services, build_services
 from console.settings import ConsoleSettings
@@ -61,7 +62,7 @@ def make_sites() -> Sites:
         gateway.extensions["gateway"].close()
         services.close()
 
-    return Sites([behind_proxies(application, settings.proxies) for application in (console, gateway)], close)
+    return Sites([behind_proxies(application, settings.proxies) for application in (console, gateway)], close, LARGE_BODIES)
 
 
 def behind_proxies(application: WSGIApplication, proxies: int) -> WSGIApplication:

@@ -8,9 +8,10 @@ See docs/adr/0002-production-server.md.
 import asyncio
 import io
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any, Final, cast
 from wsgiref.types import WSGIApplication, WSGIEnvironment
 
@@ -24,7 +25,7 @@ Send = Callable[[Message], Awaitable[None]]
 #: Threads for the requests of one application. More than cores, since requests also wait: for a database, a next session.
 THREADS: Final = 16
 
-#: How much of a body is kept. The applications refuse at 10 MiB or less; a byte more tells them that there is more.
+#: How much of a body is kept, but for a few addresses. The applications refuse at 10 MiB or less; a byte more tells that there is more.
 MAX_BODY_BYTES: Final = 10 * 1024 * 1024 + 1
 
 #: How long a client may take to send its request.
@@ -35,10 +36,19 @@ MAX_WAITING_EVENTS: Final = 100
 
 
 class Bridge:
-    """A WSGI application as an ASGI application."""
+    """A WSGI application as an ASGI application.
 
-    def __init__(self, application: WSGIApplication, *, threads: int = THREADS) -> None:
+    Args:
+        application: what answers.
+        threads: how many of its requests run at a time.
+        large_bodies: the addresses (paths) whose requests may hold more than `MAX_BODY_BYTES`, with how much.
+    """
+
+    def __init__(
+        self, application: WSGIApplication, *, threads: int = THREADS, large_bodies: Mapping[str, int] = MappingProxyType({})
+    ) -> None:
         self._application = application
+        self._large_bodies = large_bodies
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
         self._streams: set[asyncio.Queue[bytes | None]] = set()
 
@@ -46,7 +56,7 @@ class Bridge:
         """Answer one request."""
         try:
             async with asyncio.timeout(BODY_TIMEOUT_SECONDS):
-                body = await _read_body(receive)
+                body = await _read_body(receive, max(self._large_bodies.get(scope["path"], 0) + 1, MAX_BODY_BYTES))
         except TimeoutError:
             await _send_status(send, HTTPStatus.REQUEST_TIMEOUT)
             return
@@ -131,14 +141,14 @@ def _refuse_write(_data: bytes) -> object:
     raise RuntimeError("the application must return its body")
 
 
-async def _read_body(receive: Receive) -> bytes | None:
-    """The request's body, cut at `MAX_BODY_BYTES`; None where the client left."""
+async def _read_body(receive: Receive, most: int) -> bytes | None:
+    """The request's body, cut at `most` bytes; None where the client left."""
     body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             return None
-        body += message.get("body", b"")[: MAX_BODY_BYTES - len(body)]
+        body += message.get("body", b"")[: most - len(body)]
         if not message.get("more_body", False):
             return bytes(body)
 

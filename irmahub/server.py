@@ -11,8 +11,8 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 from wsgiref.types import WSGIApplication
 
@@ -39,10 +39,12 @@ class Sites:
     Attributes:
         applications: WSGI applications, in the order of the listening sockets.
         close: called when the process stops, after the last request.
+        large_bodies: the addresses whose requests may hold more than `irmahub.bridge.MAX_BODY_BYTES`, with how much.
     """
 
     applications: Sequence[WSGIApplication]
     close: Callable[[], None]
+    large_bodies: Mapping[str, int] = field(default_factory=dict)
 
 
 def listen(address: Address) -> socket.socket:
@@ -88,7 +90,7 @@ def raise_file_limit() -> None:
 def _serve_in_process(sockets: Sequence[socket.socket], make_sites: Callable[[], Sites]) -> None:
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     sites = make_sites()
-    bridges = [Bridge(application) for application in sites.applications]
+    bridges = [Bridge(application, large_bodies=sites.large_bodies) for application in sites.applications]
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(sockets, bridges))

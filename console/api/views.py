@@ -133,7 +133,7 @@ def create_scheme() -> tuple[Response, int]:
 
 @api.post("/schemes/import")
 def import_scheme() -> tuple[Response, int]:
-    """Import a scheme."""
+    """Import a scheme; a zip comes as base64 in `archive`."""
     return _made(services().schemes.import_scheme(caller(), _body(SchemeImport)))
 
 
@@ -147,6 +147,19 @@ def pull_scheme(scheme_id: str) -> Response:
 def show_scheme(scheme_id: str) -> Response:
     """A scheme with all it holds; `draft` names a draft."""
     return _answer(services().schemes.browse(caller(), scheme_id, _draft()))
+
+
+@api.get("/schemes/<scheme_id>/versions")
+def list_versions(scheme_id: str) -> Response:
+    """The versions that were ever published, the newest first; `after` is the commit of the last one of the page before."""
+    return _answer(services().schemes.versions(caller(), scheme_id, after=request.args.get("after", ""), limit=_limit()))
+
+
+@api.get("/schemes/<scheme_id>/archive")
+def export_scheme(scheme_id: str) -> Response:
+    """A zip of the published version; `version` names the commit of an earlier one."""
+    content = services().schemes.export(caller(), scheme_id, request.args.get("version") or None)
+    return Response(content, mimetype="application/zip", headers={"Content-Disposition": f'attachment; filename="{scheme_id}.zip"'})
 
 
 @api.get("/schemes/<scheme_id>/check")

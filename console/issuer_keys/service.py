@@ -12,6 +12,7 @@ from typing import Any, Final
 from console.drafts.service import Drafts
 from console.errors import DraftConflictError, KeyRotationError, NotLiveError, PublicationRejectedError
 from console.issuer_keys.models import IssuerKeyInfo, KeyCustody, KeyNeed, KeyState, NewKey, RotationView
+from console.publishing.compatibility import highest_counters
 from console.publishing.fetch import fetch_index, fetch_listed
 from console.publishing.models import PublicationInfo, StepState, StepView
 from console.publishing.service import Publishing
@@ -121,6 +122,7 @@ class IssuerKeys:
         needed = reading.bases_needed(tree, issuer)
         used = [key.counter for key in self.list(system_actor("issuer keys"), issuer_id) if key.state is not KeyState.FAILED]
         used += [key.counter for key in reading.read_public_keys(tree, issuer)]
+        used.append(self._highest_published(scheme_id, issuer))
         return KeyNeed(
             issuer_id,
             max(used, default=-1) + 1,
@@ -414,6 +416,12 @@ class IssuerKeys:
         if not drafts:
             raise NotFoundError("version of scheme", scheme_id)
         return self._store.tree(scheme_id, drafts[min(drafts)])
+
+    def _highest_published(self, scheme_id: str, issuer: str) -> int:
+        """The highest counter that a key of the issuer ever had in a published version, also of one that was removed; -1 for none."""
+        published = self._store.published(scheme_id, self._schemes.branch(scheme_id))
+        paths = () if published is None else self._store.ever_published(scheme_id, published).paths
+        return highest_counters(paths).get(issuer, -1)
 
     def _draft_for(self, issuer_id: str, counter: int) -> str:
         """The draft that a new public key goes to."""

@@ -2,6 +2,7 @@
 
 from console.errors import Incompatibility
 from console.publishing.compatibility import compare
+from console.publishing.history import EverPublished
 from console.schemes.models import CheckResult, FindingView
 from console.schemes.store import content_hash
 from gateway.inputs import Message
@@ -21,6 +22,7 @@ def check_version(
     tree_hash: str,
     proposed: SchemeTree,
     published: SchemeTree | None,
+    ever: EverPublished | None,
     *,
     now: int,
     signs_anew: bool = False,
@@ -31,7 +33,8 @@ def check_version(
         scheme_id, channel: the scheme.
         tree_hash: git's hash of the proposed tree.
         proposed: its files.
-        published: the version that clients have, or None.
+        published: the newest version that clients have, or None.
+        ever: every version that they may have, or None.
         now: Unix seconds.
         signs_anew: the published content itself is to be signed again, so that nothing need have changed.
     """
@@ -40,11 +43,11 @@ def check_version(
     status = "ParsingError"
     incompatibilities: tuple[Incompatibility, ...] = ()
     if published is not None:
-        incompatibilities = compare(scheme_id, published, proposed)
+        incompatibilities = compare(scheme_id, published, proposed, ever)
         if not signs_anew and content_hash(published) == content_hash(proposed):
             refusals.append(Message("Nothing was changed: the content is the published one."))
     try:
-        verdict = verify_scheme(_signed(proposed, published, now), now=now)
+        verdict = verify_scheme(_signed(proposed, latest_timestamp(published, ever), now), now=now)
     except IdemixError as error:
         findings.append(FindingView("error", str(getattr(error, "where", "")), "", "signing", str(error)))
     else:
@@ -57,7 +60,7 @@ def check_version(
             Message("The check found %(number)s errors.", number=errors) if errors > 1 else Message("The check found an error.")
         )
     if incompatibilities:
-        what = "; ".join(finding.message for finding in incompatibilities)
+        what = " ".join(f"{finding.message} {finding.alternative}" for finding in incompatibilities)
         refusals.append(Message("Installed clients could not follow: %(what)s", what=what))
     return CheckResult(status, tuple(findings), incompatibilities, tree_hash, not refusals, tuple(refusals))
 
@@ -76,9 +79,14 @@ def is_private(path: str) -> bool:
     return path == "sk.pem" or "PrivateKeys" in path.split("/")[:-1]
 
 
-def _signed(proposed: SchemeTree, published: SchemeTree | None, now: int) -> SchemeTree:
+def latest_timestamp(published: SchemeTree | None, ever: EverPublished | None) -> int | None:
+    """The highest timestamp that was ever published: the next version's must exceed it, since clients fetch only what is later."""
+    found = (None if published is None else previous_timestamp(published), None if ever is None else ever.latest_timestamp)
+    return max((timestamp for timestamp in found if timestamp is not None), default=None)
+
+
+def _signed(proposed: SchemeTree, before: int | None, now: int) -> SchemeTree:
     key = keys.generate_scheme_key()
-    before = None if published is None else previous_timestamp(published)
     moment = now if before is None else max(now, before + 1)
     public_key = keys.print_public_key(key.public_key())
     return sign_tree(proposed, lambda index: keys.sign(key, index), public_key, now=moment, previous=before)

@@ -25,6 +25,7 @@ from gitdb import IStream  # type: ignore[import-untyped]
 from gitdb.db import LooseObjectDB  # type: ignore[import-untyped]
 
 from console.errors import RefusedAddressError, RepositoryError
+from console.publishing.paths import path_rule
 
 #: Limits for what is fetched or read (spec of schemes, section 11, suggests the first two).
 MAX_FILES = 20_000
@@ -58,6 +59,8 @@ _SAFE = (
 #: The other side of a local remote runs under the same configuration: git hands `-c` to it no more than the environment.
 _OTHER_SIDE = "git " + " ".join(f"-c {option}" for option in _SAFE if " " not in option)
 _ZERO = "0" * 40
+#: Hash, tree, parents, author, time and message of a commit; none of them holds the NUL that ends it.
+_LOG_FORMAT = "--format=%H%x00%T%x00%P%x00%an%x00%at%x00%B%x00"
 _HASH = re.compile(r"[0-9a-f]{40}\Z")
 #: What a web address may hold: visible ASCII without backslash, so that no two programs read another host from it.
 _ADDRESS = re.compile(r"[!-\[\]-~]{1,2000}\Z")
@@ -182,6 +185,14 @@ class CommitInfo:
     author: str
     at: datetime
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """A commit, and what it changed against its first parent: the hash of a file's new content by path, None where it went."""
+
+    commit: CommitInfo
+    changes: Mapping[str, str | None]
 
 
 class Repository:
@@ -324,13 +335,29 @@ class Repository:
 
     def log(self, commit: str, *, limit: int = 100) -> tuple[CommitInfo, ...]:
         """The commits from `commit` back along the first parents, newest first."""
-        output = self._run("log", "--first-parent", f"--max-count={limit}", "--format=%H%x00%T%x00%P%x00%an%x00%at%x00%B%x01", commit, "--")
-        found = []
-        for entry in output.decode(errors="replace").split("\x01"):
-            if entry.strip():
-                name, tree, parents, author, at, message = entry.lstrip("\n").split("\x00")
-                found.append(CommitInfo(name, tree, tuple(parents.split()), author, datetime.fromtimestamp(int(at), UTC), message.strip()))
-        return tuple(found)
+        output = self._run("log", "--first-parent", f"--max-count={limit}", "-z", _LOG_FORMAT, commit, "--")
+        return tuple(entry.commit for entry in _parse_log(output))
+
+    def history(self, commit: str) -> tuple[HistoryEntry, ...]:
+        """The commits from `commit` back along the first parents with what each changed, newest first; one process reads them all.
+
+        A merge counts as one change against its first parent. Nothing is said of the contents: a path of an older commit may be
+        one that no scheme may have.
+        """
+        output = self._run(
+            "log",
+            "--first-parent",
+            "--diff-merges=first-parent",
+            "--root",
+            "--raw",
+            "--no-abbrev",
+            "--no-renames",
+            "-z",
+            _LOG_FORMAT,
+            commit,
+            "--",
+        )
+        return _parse_log(output)
 
     def merge_base(self, one: str, other: str) -> str | None:
         """The best common ancestor of two commits, or None."""
@@ -357,8 +384,9 @@ class Repository:
                 raise RepositoryError(f"{raw!r}: the name of the file is not UTF-8") from error
             if kind != "blob" or mode not in ("100644", "100755"):
                 raise RepositoryError(f"{path}: links and submodules are not part of a scheme")
-            if any(ord(letter) < 32 or letter in '\\\x7f"' for letter in path) or len(raw) > 500:
-                raise RepositoryError(f"{path!r}: the name of the file holds characters a scheme may not use, or is longer than 500 bytes")
+            rule = path_rule(path)
+            if rule is not None:
+                raise RepositoryError(f"{path!r}: {rule}")
             if int(size) > MAX_FILE_BYTES:
                 raise RepositoryError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
             total += int(size)
@@ -385,6 +413,16 @@ class Repository:
         """
         name = self.blobs(treeish).get(path)
         return None if name is None else self._contents([name])[name]
+
+    def contents(self, names: Iterable[str]) -> dict[str, bytes]:
+        """The contents of blobs by their hashes. What is no blob, is missing, or is larger than a file of a scheme may be is left out."""
+        wanted = sorted(set(names))
+        if not wanted:
+            return {}
+        lines = self._run("cat-file", "--batch-check", stdin="".join(f"{name}\n" for name in wanted).encode()).decode().splitlines()
+        described = (line.split() for line in lines)
+        fitting = [parts[0] for parts in described if len(parts) == 3 and parts[1] == "blob" and int(parts[2]) <= MAX_FILE_BYTES]
+        return self._contents(fitting) if fitting else {}
 
     def tree(self, treeish: str) -> str:
         """The hash of the tree of a commit."""
@@ -502,6 +540,36 @@ def _store_tree(objects: LooseObjectDB, entries: Mapping[str, object]) -> str:
     content = b"".join(mode + b" " + name + b"\x00" + bytes.fromhex(value) for _, mode, name, value in sorted(rows))
     stored = objects.store(IStream(b"tree", len(content), BytesIO(content)))
     return bytes.hex(stored.binsha)
+
+
+def _parse_log(output: bytes) -> tuple[HistoryEntry, ...]:
+    """Read what `git log -z` prints in `_LOG_FORMAT`, with or without `--raw`."""
+    parts = iter(output.decode(errors="surrogateescape").split("\x00"))
+    found: list[HistoryEntry] = []
+    changes: dict[str, str | None] = {}
+    for part in parts:
+        if part.startswith((":", "\n:")):  # modes, hashes before and after, and what happened; the path follows
+            after = part.split()[3]
+            changes[next(parts)] = None if after == _ZERO else after
+        elif part.strip():
+            name, tree, parents, author, at, message = part, *(next(parts) for _ in range(5))
+            changes = {}
+            info = CommitInfo(name, tree, tuple(parents.split()), _shown(author), _moment(int(at)), _shown(message).strip())
+            found.append(HistoryEntry(info, changes))
+    return tuple(found)
+
+
+def _shown(text: str) -> str:
+    """A text of somebody else's commit, where bytes that are no UTF-8 are replaced."""
+    return text.encode(errors="surrogateescape").decode(errors="replace")
+
+
+def _moment(unix_seconds: int) -> datetime:
+    """When a commit says it was made; beyond the calendar its last second."""
+    try:
+        return datetime.fromtimestamp(unix_seconds, UTC)
+    except (OverflowError, ValueError, OSError):
+        return datetime.max.replace(tzinfo=UTC, microsecond=0)
 
 
 def _check_ref(name: str) -> None:

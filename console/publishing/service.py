@@ -20,7 +20,7 @@ from console.errors import (
     RepositoryError,
     StaleBaseError,
 )
-from console.publishing.check import check_version
+from console.publishing.check import check_version, latest_timestamp
 from console.publishing.fetch import fetch_scheme
 from console.publishing.git import Repository
 from console.publishing.models import PublicationInfo, StepState, StepView
@@ -35,7 +35,7 @@ from gateway.custody.errors import CustodyError
 from gateway.custody.service import Custody
 from gateway.custody.signer import KeystoreSigner, Pending, PublishedVersion, Signer
 from gateway.database import Database
-from gateway.inputs import ConflictError, InvalidInputError, NotFoundError
+from gateway.inputs import ConflictError, InvalidInputError, Message, NotFoundError
 from gateway.jobs.flow import Done, Flow, JobContext, Step, StepFailedError, Wait
 from gateway.jobs.service import JobInfo, Jobs
 from gateway.models import IssuerKeyState, JobState, Publication, PublicationState, Scheme, Verdict
@@ -258,13 +258,18 @@ class Publishing:
         before = None
         if publication.base_commit is not None:
             tree = self._store.tree(scheme_id, publication.base_commit)
-            timestamp = previous_timestamp(tree)
-            before = PublishedVersion(tree["pk.pem"], 0 if timestamp is None else timestamp)
+            latest = latest_timestamp(tree, self._store.ever_published(scheme_id, publication.base_commit))
+            before = PublishedVersion(tree["pk.pem"], 0 if latest is None else latest)
         outcome = self._signer_for(job.actor, scheme_id, before).sign(self._store.tree(scheme_id, publication.tree_hash))
         if isinstance(outcome, Pending):
             return Wait(job.clock() + timedelta(hours=1), outcome.event, outcome.message)
+        signed_at = previous_timestamp(outcome.tree)
+        if signed_at is None or (before is not None and signed_at <= before.timestamp):
+            raise PublicationRejectedError(
+                Message("the timestamp of the signed version does not rise above all that were published: clients would not fetch it")
+            )
         signed = self._store.repository(scheme_id).write(outcome.tree, base=publication.tree_hash)
-        return Done({"tree": signed, "timestamp": previous_timestamp(outcome.tree), "key": outcome.key_fingerprint})
+        return Done({"tree": signed, "timestamp": signed_at, "key": outcome.key_fingerprint})
 
     def _commit(self, job: JobContext) -> Done | Wait:
         """Make the one commit that holds content and signature; the same arguments give the same commit."""
@@ -415,6 +420,7 @@ class Publishing:
             commit,
             self._store.tree(row.id, commit),
             None if published is None else self._store.tree(row.id, published),
+            None if published is None else self._store.ever_published(row.id, published),
             now=int(self._clock().timestamp()),
             signs_anew=commit == published,
         )

@@ -21,25 +21,45 @@ class SchemeState(Enum):
     NOT_SERVED = "not_served"
 
 
+class SourceKind(Enum):
+    """What a scheme is imported from.
+
+    A web address may be that of a git repository or that of a published scheme, and nothing in it tells which: so whoever imports may
+    say it. Few will need to: what is not said is found by looking (`DETECT`). A zip is a zip; a path on the server is a repository
+    where git made it one, else a folder; a web address that ends in `.git` is a repository, another is a published scheme where
+    it serves an `index`, which every client fetches first and no repository answers with, else a repository.
+    """
+
+    DETECT = "detect"
+    FOLDER = "folder"
+    GIT = "git"
+    ADDRESS = "address"
+    ZIP = "zip"
+
+
 @dataclass(frozen=True, slots=True)
 class SchemeImport:
     """A scheme to be imported.
 
     Attributes:
-        source: a directory, the path of a (bare) repository, or an https address of one.
-        branch: the branch to follow; empty takes the repository's own.
+        source: a directory, the path of a (bare) repository, an https address of one, or one where a scheme is published; empty for a zip.
+        branch: the branch of the repository to follow; empty takes its own.
         channel: for whom it is; a scheme that calls itself demo can only be `DEMO`, and another never.
         public_key: the PEM that the signature must be under; empty trusts the `pk.pem` found (first use).
         remote: where publications are pushed; empty takes the source where it is a repository, else nothing is pushed.
         public_url: where the scheme can be fetched; empty takes the installation's own web root.
+        kind: what the source is.
+        archive: a zip of the scheme's folder, or of a folder that holds it; empty where there is a source.
     """
 
-    source: str
+    source: str = ""
     branch: str = ""
     channel: Channel = Channel.DEMO
     public_key: str = ""
     remote: str = ""
     public_url: str = ""
+    kind: SourceKind = SourceKind.DETECT
+    archive: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +178,32 @@ class DraftInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class VersionInfo:
+    """A version of a scheme that was published: a signed commit of its published branch.
+
+    Attributes:
+        scheme_id: whose.
+        commit, tree: the hashes of the commit and of its tree.
+        author: the name of who made the commit.
+        committed_at: when it was made.
+        message: of the commit; its first line is what was done.
+        timestamp: when it was signed, as the version itself says; None where that cannot be read.
+        is_in_force: it is the newest.
+        publication_id: the publication that made it; None where it was not published here.
+    """
+
+    scheme_id: str
+    commit: str
+    tree: str
+    author: str
+    committed_at: datetime
+    message: str
+    timestamp: datetime | None
+    is_in_force: bool
+    publication_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class FindingView:
     """A line of a check: `level` is `error`, `warning` or `lint`; path, field, rule and message as the engine found them."""
 
@@ -175,7 +221,7 @@ class CheckResult:
     Attributes:
         status: the engine's verdict, e.g. `Valid`.
         findings: all errors, warnings and lint.
-        incompatibilities: changes against the published version that break clients.
+        incompatibilities: changes against the versions ever published that break clients.
         tree: the hash of the tree that was checked.
         may_publish: no error, no incompatibility, something changed, base not stale.
         refusals: why it may not be published, a sentence each; empty where it may.

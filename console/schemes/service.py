@@ -13,9 +13,10 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from console.errors import SchemeImportError
-from console.publishing.check import check_version, finding_views, is_private
-from console.publishing.fetch import PublicAddress
+from console.errors import NotLiveError, SchemeImportError
+from console.publishing.archive import read_archive, write_archive
+from console.publishing.check import check_version, finding_views, is_private, latest_timestamp
+from console.publishing.fetch import PublicAddress, base_address, install_scheme, is_published_at
 from console.publishing.git import Remote, Repository, is_directory, is_local
 from console.publishing.web_root import WebRoot
 from console.schemes import authoring, reading
@@ -32,6 +33,8 @@ from console.schemes.models import (
     SchemeState,
     SchemeSummary,
     SchemeView,
+    SourceKind,
+    VersionInfo,
 )
 from console.schemes.store import SchemeStore
 from console.settings import ConsoleSettings
@@ -57,6 +60,8 @@ from idemix.scheme.verify import verify_scheme
 
 _PUBLIC_KEY: Final = re.compile(r"([^/]+)/PublicKeys/([0-9]+)\.xml\Z")
 _DEFAULT_BRANCH: Final = "main"
+#: Of a commit's hash, as git demands of an abbreviation that is to last.
+_LEAST_DIGITS: Final = 7
 
 
 class Schemes:
@@ -94,7 +99,9 @@ class Schemes:
     def import_scheme(self, actor: Actor, new: SchemeImport, reason: str = "") -> SchemeSummary:
         """Take a published scheme under care: its signature and contents are verified first, and nothing is kept where they fail.
 
-        The imported version is served from the web root at once. The private keys that a demo scheme brings go into custody.
+        It comes from a folder, a git repository, a zip, or the address where it is published; `SourceKind` says how these are told apart.
+        Of a repository the history is kept, and all its versions count as published; the others bring one version. The imported version
+        is served from the web root at once. The private keys that a demo scheme brings go into custody.
 
         Raises:
             InvalidInputError: a field breaks a rule.
@@ -103,15 +110,14 @@ class Schemes:
             SchemeImportError: the scheme is not valid, signed by another key, or known already.
         """
         authorize(actor, Action.SCHEME_IMPORT)
-        self._check_import(actor, new)
-        directory = Path(new.source)
-        plain = directory.is_absolute() and is_directory(new.source) and not _is_repository(directory)
+        kind = self._check_import(actor, new)
         with tempfile.TemporaryDirectory(dir=self._store.temporary(), prefix=".import-") as making:
             clone = Repository.create(Path(making) / "clone")
-            if plain:
-                branch, commit = _DEFAULT_BRANCH, self._commit_directory(actor, clone, directory)
-            else:
+            if kind is SourceKind.GIT:
                 branch, commit = self._fetch(clone, new)
+            else:
+                branch, files = _DEFAULT_BRANCH, self._files(kind, new)
+                commit = clone.commit(clone.write(files), [], "Import", self._store.signature(actor))
             verdict = self._verified(clone.read(commit), new)
             scheme_id = verdict.scheme_id
             authorize(actor, Action.SCHEME_IMPORT, scheme_scope(scheme_id))
@@ -127,11 +133,12 @@ class Schemes:
             source=new.source,
             public_url=new.public_url,
             required_approvals=REQUIRED_APPROVALS[new.channel],
-            settings={"branch": branch, "remote": new.remote or ("" if plain else new.source)},
+            settings={"branch": branch, "remote": new.remote or (new.source if kind is SourceKind.GIT else "")},
             created_at=self._clock(),
             updated_at=self._clock(),
         )
-        after = {"source": new.source, "channel": new.channel, "commit": commit, "timestamp": verdict.contents.scheme.timestamp}
+        after: dict[str, object] = {"kind": kind, "source": new.source, "channel": new.channel, "commit": commit}
+        after["timestamp"] = verdict.contents.scheme.timestamp
         self._add(actor, row, Action.SCHEME_IMPORT, after, reason)
         self.serve(scheme_id, commit)
         self.register_keys(actor, scheme_id)
@@ -164,7 +171,8 @@ class Schemes:
             repository.read(commit), SchemeImport(row.source, channel=row.channel, public_key=before["pk.pem"].decode())
         )
         after = previous_timestamp(self._store.tree(scheme_id, commit))
-        if verdict.scheme_id != scheme_id or after is None or after <= (previous_timestamp(before) or 0):
+        latest = latest_timestamp(before, self._store.ever_published(scheme_id, published))
+        if verdict.scheme_id != scheme_id or after is None or after <= (latest or 0):
             raise SchemeImportError("the remote holds another scheme, or its timestamp does not rise: clients would not follow")
         if not repository.update(f"refs/heads/{row.settings['branch']}", commit, old=published):
             raise ConflictError("a publication of the scheme is under way")
@@ -318,6 +326,75 @@ class Schemes:
         if view is None:
             raise NotFoundError("credential type", credential_type_id)
         return view
+
+    def versions(self, actor: Actor, scheme_id: str, *, after: str = "", limit: int = 50) -> tuple[VersionInfo, ...]:
+        """Every version of a scheme that was ever published, the newest first: also those from before it came under care here.
+
+        Args:
+            actor: who looks.
+            scheme_id: the scheme.
+            after: for the next page, the commit of the last version of this one.
+            limit: of the page, at most 500.
+
+        Raises:
+            NotFoundError: there is no such scheme, or no such version.
+        """
+        self._authorize_view(actor, scheme_id)
+        commit = self._published(self._row(scheme_id))
+        found = () if commit is None else self._store.ever_published(scheme_id, commit).versions
+        names = [version.commit.hash for version in found]
+        if after and after not in names:
+            raise NotFoundError("version", after)
+        first = names.index(after) + 1 if after else 0
+        page = found[first : first + min(limit, 500)]
+        with self._database.read() as session:
+            made = session.execute(
+                select(Publication.commit, Publication.id)
+                .where(Publication.scheme_id == scheme_id, Publication.commit.in_([version.commit.hash for version in page]))
+                .order_by(Publication.id)
+            )
+            publications = {row.commit: row.id for row in made}
+        return tuple(
+            VersionInfo(
+                scheme_id,
+                version.commit.hash,
+                version.commit.tree,
+                version.commit.author,
+                version.commit.at,
+                version.commit.message,
+                None if version.timestamp is None else reading.moment(version.timestamp),
+                version.commit.hash == names[0],
+                publications.get(version.commit.hash),
+            )
+            for version in page
+        )
+
+    def export(self, actor: Actor, scheme_id: str, version: str | None = None) -> bytes:
+        """A zip of a published version, in a folder called as the scheme; importing it gives the same files again.
+
+        The files are byte for byte those of the version. Private keys are among them in demo schemes, which publish them. The same
+        version gives the same bytes.
+
+        Args:
+            actor: who wants it.
+            scheme_id: the scheme.
+            version: the commit of a version, or at least seven digits of it; None takes the one in force.
+
+        Raises:
+            NotFoundError: there is no such scheme or version.
+        """
+        self._authorize_view(actor, scheme_id)
+        row = self._row(scheme_id)
+        commit = self._published(row)
+        if commit is not None and version:
+            known = [found.commit.hash for found in self._store.ever_published(scheme_id, commit).versions]
+            fitting = [name for name in known if name.startswith(version)] if len(version) >= _LEAST_DIGITS else []
+            commit = fitting[0] if len(fitting) == 1 else None
+        if commit is None:
+            raise NotFoundError("version of scheme", version or scheme_id)
+        tree = self._store.tree(scheme_id, commit)
+        demo = row.channel is Channel.DEMO
+        return write_archive(scheme_id, {path: content for path, content in tree.items() if demo or not is_private(path)})
 
     def file(self, actor: Actor, scheme_id: str, path: str, draft: str | None = None) -> bytes:
         """A file of the scheme; private keys are not given out, not even those that a demo scheme publishes.
@@ -494,9 +571,15 @@ class Schemes:
 
     # --- inside ---
 
-    def _check_import(self, actor: Actor, new: SchemeImport) -> None:
+    def _check_import(self, actor: Actor, new: SchemeImport) -> SourceKind:
+        """Judge the fields and addresses of an import, and tell what its source is."""
         errors = Errors()
-        errors.check(bool(new.source), "source", Message("must be a directory, the path of a repository or an https address"))
+        if new.kind is SourceKind.ZIP or new.archive:
+            errors.check(bool(new.archive), "archive", Message("must be the zip of a scheme"))
+            errors.check(not new.source, "source", Message("must be empty where a zip is given"))
+            errors.check(new.kind in (SourceKind.ZIP, SourceKind.DETECT), "kind", Message("must be zip where a zip is given"))
+        else:
+            errors.check(bool(new.source), "source", Message("must be a directory, the path of a repository or an https address"))
         named = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]*", new.branch)
         errors.check(not new.branch or named is not None, "branch", Message("must be the name of a branch"))
         if new.public_key:
@@ -505,9 +588,45 @@ class Schemes:
             except MalformedError:
                 errors.add("public_key", Message("must be a PEM public key (ECDSA)"))
         errors.raise_if_any()
-        self._judge(actor, "source", new.source)
+        kind = SourceKind.ZIP if new.archive else self._source_kind(new)
+        if kind is SourceKind.FOLDER and not is_local(new.source):
+            raise InvalidInputError({"source": Message("must be the path of a directory on the server")})
+        if kind is SourceKind.ADDRESS:
+            self._source_address(new.source)
+        else:
+            self._judge(actor, "source", new.source)
         self._judge(actor, "remote", new.remote)
         self._judge_public(new.public_url)
+        return kind
+
+    def _source_kind(self, new: SchemeImport) -> SourceKind:
+        """What a source is: what was said, else what it looks like (see `SourceKind`)."""
+        if new.kind is not SourceKind.DETECT:
+            return new.kind
+        if is_local(new.source):
+            directory = Path(new.source)
+            plain = directory.is_absolute() and is_directory(new.source) and not _is_repository(directory)
+            return SourceKind.FOLDER if plain else SourceKind.GIT
+        if new.source.rstrip("/").endswith(".git"):
+            return SourceKind.GIT
+        with self._source_address(new.source).open() as fetcher:
+            return SourceKind.ADDRESS if is_published_at(fetcher) else SourceKind.GIT
+
+    def _source_address(self, url: str) -> PublicAddress:
+        return PublicAddress(base_address(url), trusted=self._settings.allow_private_addresses)
+
+    def _files(self, kind: SourceKind, new: SchemeImport) -> Mapping[str, bytes]:
+        """The files of a scheme that comes without history."""
+        if kind is SourceKind.ZIP:
+            return read_archive(new.archive)
+        if kind is SourceKind.FOLDER:
+            return _read_directory(Path(new.source.removeprefix("file://")))
+        address = self._source_address(new.source)
+        try:
+            with address.open() as fetcher:
+                return install_scheme(fetcher, new.public_key.encode() or None)
+        except NotLiveError as error:
+            raise SchemeImportError(Message("no scheme can be installed from %(address)s", address=address.url), [str(error)]) from error
 
     def _judge(self, actor: Actor, field: str, address: str) -> None:
         """Refuse a remote that the actor may not name: in production, paths on this machine are for commands only."""
@@ -537,13 +656,6 @@ class Schemes:
             named = f"branch {branch}" if branch else "branch of its own"
             raise SchemeImportError(f"the repository has no {named}; it has {', '.join(sorted(heads)) or 'none'}")
         return branch, clone.fetch(remote, branch)
-
-    def _commit_directory(self, actor: Actor, clone: Repository, directory: Path) -> str:
-        tree = read_tree(directory)
-        problems = [*(f"{path}: is a symbolic link" for path in tree.symlinks), *(f"{path}: {why}" for path, why in tree.unread.items())]
-        if problems:
-            raise SchemeImportError(f"{directory} cannot be imported", problems)
-        return clone.commit(clone.write(tree), [], "Import", self._store.signature(actor))
 
     def _verified(self, files: Mapping[str, bytes], new: SchemeImport) -> SchemeVerdict:
         tree = SchemeTree(files, name="")
@@ -675,6 +787,7 @@ class Schemes:
             self._store.repository(row.id).tree(commit),
             tree,
             None if published is None else self._store.tree(row.id, published),
+            None if published is None else self._store.ever_published(row.id, published),
             now=int(self._clock().timestamp()),
             signs_anew=ref == "published",
         )
@@ -736,6 +849,18 @@ def served_files(tree: SchemeTree, channel: Channel) -> dict[str, bytes]:
         for path, content in tree.items()
         if not any(part.startswith(".") for part in path.split("/")) and (channel is Channel.DEMO or not is_private(path))
     }
+
+
+def _read_directory(directory: Path) -> SchemeTree:
+    """A scheme's folder; what a scheme cannot hold is refused."""
+    try:
+        tree = read_tree(directory)
+    except (MalformedError, OSError) as error:
+        raise SchemeImportError(f"{directory} cannot be imported", [str(error)]) from error
+    problems = [*(f"{path}: is a symbolic link" for path in tree.symlinks), *(f"{path}: {why}" for path, why in tree.unread.items())]
+    if problems:
+        raise SchemeImportError(f"{directory} cannot be imported", problems)
+    return tree
 
 
 def _is_repository(directory: Path) -> bool:

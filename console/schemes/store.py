@@ -16,6 +16,7 @@ from typing import Final, TypeVar
 
 from console.errors import DraftConflictError
 from console.publishing.git import CommitInfo, Repository, Signature
+from console.publishing.history import EverPublished
 from gateway.actor import Actor
 from gateway.inputs import NotFoundError
 from idemix.clock import Clock
@@ -46,6 +47,7 @@ class SchemeStore:
         self._clock = clock
         self._trees: _Kept[SchemeTree] = _Kept()
         self._verdicts: _Kept[SchemeVerdict] = _Kept()
+        self._histories: _Kept[EverPublished] = _Kept()
 
     # --- repositories ---
 
@@ -101,6 +103,10 @@ class SchemeStore:
         name = repository.tree(treeish)
         now = int(self._clock().timestamp())
         return self._verdicts.get((scheme_id, name, now // 3600), lambda: verify_scheme(self.tree(scheme_id, name), now=now))
+
+    def ever_published(self, scheme_id: str, published: str) -> EverPublished:
+        """Every version up to the published commit; read once and kept."""
+        return self._histories.get((scheme_id, published), lambda: EverPublished(self.repository(scheme_id), published))
 
     # --- branches ---
 

@@ -48,6 +48,13 @@ def show(scheme: str, draft: str, data_directory: Path | None) -> None:
 
 @command.command(name="import")
 @click.argument("source")
+@click.option(
+    "--kind",
+    type=click.Choice(["detect", "folder", "git", "address", "zip"]),
+    default="detect",
+    show_default=True,
+    help="What SOURCE is; address: where a scheme is published.",
+)
 @click.option("--branch", default="", help="The branch to follow.  [default: the repository's own]")
 @click.option("--channel", type=click.Choice(["demo", "staging", "production"]), default="demo", show_default=True)
 @click.option("--public-key", type=click.File(), help="The pk.pem that must have signed it.  [default: the one found]")
@@ -58,6 +65,7 @@ def show(scheme: str, draft: str, data_directory: Path | None) -> None:
 @json_option
 def import_command(
     source: str,
+    kind: str,
     branch: str,
     channel: str,
     public_key: TextIO | None,
@@ -67,13 +75,18 @@ def import_command(
     data_directory: Path | None,
     as_json: bool,
 ) -> None:
-    """Import a scheme from SOURCE: a directory, the path of a repository, or an https address. Its signature is checked first."""
-    from console.schemes.models import SchemeImport
+    """Import a scheme from SOURCE; its signature is checked first.
+
+    SOURCE is a directory, a zip file, the path or https address of a git repository, or the https address of a published scheme.
+    """
+    from console.schemes.models import SchemeImport, SourceKind
     from gateway.models import Channel
 
     local = Path(source)
     new = SchemeImport(
-        source=str(local.absolute()) if local.exists() else source,
+        source="" if local.is_file() else str(local.absolute()) if local.exists() else source,
+        kind=SourceKind(kind),
+        archive=local.read_bytes() if local.is_file() else b"",
         branch=branch,
         channel=Channel(channel),
         public_key="" if public_key is None else public_key.read(),
@@ -86,6 +99,19 @@ def import_command(
         print_object(scheme)
     else:
         click.echo(f"{scheme.id} is imported: {scheme.issuers} issuers, {scheme.credential_types} credential types.")
+
+
+@command.command()
+@_SCHEME
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--version", default="", help="The commit of an earlier version.  [default: the one in force]")
+@data_option
+def export(scheme: str, file: Path, version: str, data_directory: Path | None) -> None:
+    """Write a zip of the published version of SCHEME to FILE."""
+    with opened_console(data_directory) as services:
+        content = services.schemes.export(caller(), scheme, version or None)
+    file.write_bytes(content)
+    click.echo(f"{scheme} is in {file}: {len(content)} bytes.")
 
 
 @command.command()
@@ -197,6 +223,25 @@ def rebase_draft(scheme: str, draft: str, data_directory: Path | None) -> None:
 
 @command.command()
 @_SCHEME
+@click.option("--after", default="", help="Begin after the version of this commit.")
+@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)
+@data_option
+@json_option
+def versions(scheme: str, after: str, limit: int, data_directory: Path | None, as_json: bool) -> None:
+    """List the versions of SCHEME that were ever published, the newest first; * marks the one in force."""
+    with opened_console(data_directory) as services:
+        found = services.schemes.versions(caller(), scheme, after=after, limit=limit)
+    if as_json:
+        print_object(found)
+        return
+    for version in found:
+        signed = f"{version.timestamp:%Y-%m-%d %H:%M}" if version.timestamp else "no timestamp"
+        mark = "*" if version.is_in_force else " "
+        click.echo(f"{mark} {version.commit[:12]}  {signed}  {version.author}  {version.message.partition(chr(10))[0]}".rstrip())
+
+
+@command.command()
+@_SCHEME
 @_DRAFT_OPTION
 @data_option
 @json_option
@@ -210,7 +255,8 @@ def check(scheme: str, draft: str, data_directory: Path | None, as_json: bool) -
         for finding in result.findings:
             click.echo(f"{finding.level}: {finding.path}: {finding.message}")
         for change in result.incompatibilities:
-            click.echo(f"incompatible: {change.subject}: {change.message} {change.alternative}")
+            since = f" (published since {change.since_at:%Y-%m-%d})" if change.since_at else ""
+            click.echo(f"incompatible: {change.subject}: {change.message}{since} {change.alternative}")
         for refusal in result.refusals:
             click.echo(refusal)
         if result.may_publish:

@@ -58,7 +58,7 @@ def second(environ, start_response):
     return [b"second"]
 
 def make_sites():
-    return Sites((application, second), lambda: print("closed", flush=True))
+    return Sites((application, second), lambda: print("closed", flush=True), {"/large": 11 * 1024 * 1024})
 
 if __name__ == "__main__":
     sockets = [listen(Address("127.0.0.1", 0)), listen(Address("127.0.0.1", 0))]
@@ -127,6 +127,12 @@ def test_chunked_body_is_read(server) -> None:
 def test_body_beyond_every_limit_is_cut_one_byte_after_it(server) -> None:
     answer = httpx.post(f"{server[0]}/x", content=b"x" * (10 * 1024 * 1024 + 5000), timeout=30)
     assert answer.text.endswith(f" {10 * 1024 * 1024 + 1}")
+
+
+def test_an_address_for_large_bodies_has_a_limit_of_its_own(server) -> None:
+    content = b"x" * (11 * 1024 * 1024)
+    assert httpx.post(f"{server[0]}/large", content=content, timeout=30).text.endswith(f" {len(content)}")
+    assert httpx.post(f"{server[0]}/large", content=content + b"xx", timeout=30).text.endswith(f" {len(content) + 1}")
 
 
 def test_fault_of_the_application_is_a_500_and_the_server_goes_on(server) -> None:

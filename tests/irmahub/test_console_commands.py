@@ -23,6 +23,8 @@ PARITY = {
     "schemes.create": ("POST /schemes", "schemes create"),
     "schemes.add_issuer": ("POST /schemes/<scheme_id>/drafts/<draft>/issuers", "schemes add-issuer"),
     "schemes.add_credential_type": ("POST /schemes/<scheme_id>/drafts/<draft>/credential-types", "schemes add-credential-type"),
+    "schemes.export": ("GET /schemes/<scheme_id>/archive", "schemes export"),
+    "schemes.versions": ("GET /schemes/<scheme_id>/versions", "schemes versions"),
     "schemes.drafts": ("GET /schemes/<scheme_id>/drafts", "schemes drafts"),
     "schemes.draft": ("GET /schemes/<scheme_id>/drafts/<draft>", "schemes drafts"),
     "schemes.start_draft": ("POST /schemes/<scheme_id>/drafts", "schemes start-draft"),

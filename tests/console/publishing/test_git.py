@@ -57,6 +57,35 @@ def test_the_same_commit_twice_is_one(repository: Repository) -> None:
     assert repository.commit(tree, [], "Same", AUTHOR) == repository.commit(repository.write(FILES, base=tree), [], "Same", AUTHOR)
 
 
+def test_a_history_tells_what_each_commit_changed_against_its_first_parent(repository: Repository) -> None:
+    first = repository.commit(repository.write(FILES), [], "First\x01with\nodd \x02 letters", AUTHOR)
+    side = repository.commit(repository.write(FILES | {"side.xml": b"s"}), [first], "Aside", AUTHOR)
+    changed = {"description.xml": b"<c/>\n", "RU/logo.png": FILES["RU/logo.png"], ":new\x03.xml": b""}
+    second = repository.commit(repository.write(changed), [first], "Second", AUTHOR)
+    merge = repository.commit(repository.write(changed | {"side.xml": b"s"}), [second, side], "Merge", AUTHOR)
+    empty = repository.commit(repository.tree(merge), [merge], "Nothing", AUTHOR)
+    history = repository.history(empty)
+    assert [entry.commit.hash for entry in history] == [empty, merge, second, first]
+    assert history[3].commit.message == "First\x01with\nodd \x02 letters"
+    assert history[3].changes.keys() == FILES.keys()
+    assert history[0].changes == {}
+    assert history[1].changes.keys() == {"side.xml"}
+    gone = {path for path, blob in history[2].changes.items() if blob is None}
+    assert gone == {"RU.txt", "RU/description.xml"}
+    assert history[2].changes.keys() - gone == {"description.xml", ":new\x03.xml"}
+    assert repository.contents([history[2].changes["description.xml"] or ""]) == {history[2].changes["description.xml"]: b"<c/>\n"}
+    assert repository.log(empty) == tuple(entry.commit for entry in history)
+
+
+def test_contents_that_are_too_large_or_absent_are_left_out(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = repository.write(FILES)
+    blobs = repository.blobs(tree)
+    monkeypatch.setattr(git, "MAX_FILE_BYTES", 6)
+    assert repository.contents([*blobs.values(), "0" * 40, tree]) == {
+        blobs[path]: FILES[path] for path in ("description.xml", "RU/description.xml", "RU/logo.png")
+    }
+
+
 def test_a_reference_moves_only_from_where_it_was_seen(repository: Repository) -> None:
     one = repository.commit(repository.write(FILES), [], "One", AUTHOR)
     two = repository.commit(repository.write(FILES), [one], "Two", AUTHOR)
