@@ -18,6 +18,7 @@ from console.api.authentication import requires_bearer_token
 from console.api.views import api
 from console.audit.views import audit
 from console.authentication import install_authentication, requires_log_in, requires_no_auth
+from console.drafts.version_views import versions
 from console.drafts.views import drafts
 from console.drafts.words import install_draft_words
 from console.extensions import csrf
@@ -52,6 +53,7 @@ BLUEPRINTS: Final[Mapping[Blueprint, Authentication]] = {
     requestors: requires_log_in,
     schemes: requires_log_in,
     styleguide: requires_log_in,
+    versions: requires_log_in,
 }
 
 

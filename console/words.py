@@ -10,7 +10,7 @@ from flask_babel import lazy_gettext as _l
 from console.issuer_keys.models import KeyCustody
 from console.publishing.models import StepState
 from console.requestors.service import is_valid, pattern_count
-from console.schemes.models import SchemeState
+from console.schemes.models import SchemeState, SourceKind
 from gateway.actor import Role
 from gateway.models import AuthMethod, Channel, PermissionKind, PublicationState, RequestorState
 from idemix.clock import Clock
@@ -48,6 +48,14 @@ CHANNELS: Final[Mapping[Channel, str]] = {
     Channel.DEMO: _l("Demo"),
     Channel.STAGING: _l("Staging"),
     Channel.PRODUCTION: _l("Production"),
+}
+
+SOURCES: Final[Mapping[SourceKind, str]] = {
+    SourceKind.DETECT: _l("Find out"),
+    SourceKind.FOLDER: _l("Directory on this server"),
+    SourceKind.GIT: _l("Git repository"),
+    SourceKind.ADDRESS: _l("Address where it is published"),
+    SourceKind.ZIP: _l("Zip"),
 }
 
 CUSTODIES: Final[Mapping[KeyCustody, str]] = {

@@ -12,7 +12,7 @@ from typing import Final
 
 from console.drafts.contents import read_contents
 from console.drafts.models import Card, Comparison, ContentEntry, DocumentView, Located, Lock, LogoFacts, Rebased, Restoration, Saved
-from console.drafts.places import document_of, key_of
+from console.drafts.places import Places
 from console.errors import DraftConflictError, RepositoryError
 from console.publishing.check import is_private
 from console.schemes import authoring
@@ -138,17 +138,25 @@ class Drafts:
         result = self._schemes.check(actor, view.draft.scheme_id, view.draft.name)
         return tuple(found for found in self.locate(actor, view.draft.scheme_id, view.draft.name, result) if found.path == view.path)
 
-    def locate(self, actor: Actor, scheme_id: str, draft: str, result: CheckResult) -> tuple[Located, ...]:
-        """The findings of a check with the forms that mend them; what clients could not follow is told as an error."""
-        info = self._schemes.draft(actor, scheme_id, draft)
-        tree = self._store.tree(scheme_id, info.head)
+    def locate(self, actor: Actor, scheme_id: str, draft: str | None, result: CheckResult) -> tuple[Located, ...]:
+        """The findings of a check, then what clients could not follow, each with the form that mends it.
+
+        Args:
+            actor: who looks.
+            scheme_id: the scheme.
+            draft: the draft that was checked; None for the published version, which has no forms.
+            result: what the check found.
+        """
+        self._view_or_refuse(actor, scheme_id)
+        tree: Mapping[str, bytes] = {} if draft is None else self._store.tree(scheme_id, self._store.draft(scheme_id, draft))
+        places = Places(scheme_id, tree)
         located = []
         for finding in result.findings:
-            path = document_of(tree, scheme_id, finding.path) or ""
-            key = "logo" if path and finding.path.endswith("logo.png") else key_of(tree, path, finding.field) if path else ""
+            path = places.document(finding.path)
+            key = "logo" if path and finding.path.endswith("logo.png") else places.key(path, finding.field) if path else ""
             located.append(Located(finding, path, key))
         for broken in result.incompatibilities:
-            path = document_of(tree, scheme_id, broken.path) or ""
+            path = places.document(broken.path)
             attribute = broken.subject.split(".")[3:]
             message = Message("%(what)s %(instead)s", what=broken.message, instead=broken.alternative)
             finding = FindingView("error", broken.path, "", broken.rule, message)

@@ -19,7 +19,7 @@ from console.drafts.forms import (
     posted_changes,
     shown_values,
 )
-from console.drafts.models import DocumentView, Saved
+from console.drafts.models import ContentEntry, DocumentView, Saved
 from console.errors import ConsoleError
 from console.formats import time_of_day
 from console.messages import finished, input_sentence, sentence, translated
@@ -32,18 +32,27 @@ from idemix.scheme.merge import Conflict, Side
 
 drafts = Blueprint("drafts", __name__, url_prefix="/schemes/<scheme_id>/drafts/<draft>")
 
-#: A logo is at most 100 kB; the form around it is small.
+#: What the form of a new credential type calls the fields of its first attribute.
+_FIRST_ATTRIBUTE: Final = {
+    "attributes.0.id": "attribute",
+    "attributes.0.name": "attribute_name",
+    "attributes.0.description": "attribute_name",
+}
 _STEPS: Final = {"up": -1, "down": 1}
 
 
 @drafts.get("/")
 def show_draft(scheme_id: str, draft: str) -> str:
     """A draft: what it holds, what it changes, and the next step."""
+    words = request.args.get("q", "").strip()
+    contents = services().drafts.contents(actor(), scheme_id, draft)
     return render_template(
         "drafts/draft.html",
         scheme=services().schemes.get(actor(), scheme_id),
         draft=services().schemes.draft(actor(), scheme_id, draft),
-        contents=services().drafts.contents(actor(), scheme_id, draft),
+        contents=[entry for entry in contents if _fits(entry, words.lower())],
+        total=len(contents),
+        words=words,
         comparison=services().drafts.changes(actor(), scheme_id, draft),
         documents=services().drafts.documents(actor(), scheme_id, draft),
         may_edit=may(actor(), Action.SCHEME_EDIT, scheme_scope(scheme_id)),
@@ -125,7 +134,7 @@ def new_issuer(scheme_id: str, draft: str) -> ResponseReturnValue:
         try:
             services().schemes.add_issuer(actor(), scheme_id, draft, new)
         except InvalidInputError as error:
-            _show(form, error)
+            form.show(error, texts=("name",))
         else:
             return redirect(url_for("drafts.edit_document", scheme_id=scheme_id, draft=draft, path=f"{new.id}/description.xml"))
     return _new_page("drafts/new_issuer.html", scheme_id, draft, form, languages=languages)
@@ -145,7 +154,7 @@ def new_credential_type(scheme_id: str, draft: str, issuer: str) -> ResponseRetu
         try:
             services().schemes.add_credential_type(actor(), scheme_id, draft, new)
         except InvalidInputError as error:
-            _show(form, error)
+            form.show(error, _FIRST_ATTRIBUTE, ("name", "description", "attribute_name"))
         else:
             path = f"{issuer}/Issues/{new.id}/description.xml"
             return redirect(url_for("drafts.edit_document", scheme_id=scheme_id, draft=draft, path=path))
@@ -181,6 +190,12 @@ def rebase(scheme_id: str, draft: str) -> ResponseReturnValue:
 
 
 # --- inside ---
+
+
+def _fits(entry: ContentEntry, words: str) -> bool:
+    """Whether an issuer, or a credential type of it, holds these words."""
+    texts = [entry.id.lower(), *(name.lower() for name in entry.name.values())]
+    return any(words in text for text in texts) or any(_fits(inner, words) for inner in entry.inside)
 
 
 def _saved(scheme_id: str, draft: str, path: str) -> ResponseReturnValue:
@@ -325,21 +340,6 @@ def _new_page(template: str, scheme_id: str, draft: str, form: Any, **more: Any)
         **more,
     )
     return page, 422 if form.is_submitted() else 200
-
-
-def _show(form: Any, error: InvalidInputError) -> None:
-    """Put errors beside the controls; those of texts by language are the form's own."""
-    form.text_errors = {}
-    for name, message in error.errors.items():
-        text = finished(translated(message))
-        place = {"attributes.0.id": "attribute"}.get(name, name)
-        place = place.replace("attributes.0.name", "attribute_name").replace("attributes.0.description", "attribute_name")
-        if place in form:
-            form[place].errors = [*form[place].errors, text]
-        elif "." in place:
-            form.text_errors[place] = text
-        else:
-            form.refuse(text)
 
 
 def _texts(name: str, languages: tuple[str, ...]) -> dict[str, str]:

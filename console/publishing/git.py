@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
@@ -335,7 +336,7 @@ class Repository:
 
     def log(self, commit: str, *, limit: int = 100) -> tuple[CommitInfo, ...]:
         """The commits from `commit` back along the first parents, newest first."""
-        output = self._run("log", "--first-parent", f"--max-count={limit}", "-z", _LOG_FORMAT, commit, "--")
+        output = self._told([commit], "log", "--first-parent", f"--max-count={limit}", "-z", _LOG_FORMAT, commit, "--")
         return tuple(entry.commit for entry in _parse_log(output))
 
     def history(self, commit: str) -> tuple[HistoryEntry, ...]:
@@ -362,7 +363,7 @@ class Repository:
     def merge_base(self, one: str, other: str) -> str | None:
         """The best common ancestor of two commits, or None."""
         try:
-            return self._run("merge-base", one, other).decode().strip() or None
+            return self._told([one, other], "merge-base", one, other).decode().strip() or None
         except RepositoryError:
             return None
 
@@ -426,7 +427,7 @@ class Repository:
 
     def tree(self, treeish: str) -> str:
         """The hash of the tree of a commit."""
-        return self._run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{treeish}^{{tree}}").decode().strip()
+        return self._told([treeish], "rev-parse", "--verify", "--quiet", "--end-of-options", f"{treeish}^{{tree}}").decode().strip()
 
     def write(self, files: Mapping[str, bytes], *, base: str | None = None) -> str:
         """Store files as a tree.
@@ -485,6 +486,10 @@ class Repository:
             position = end + 1 + int(size) + 1
         return contents
 
+    def _told(self, names: Sequence[str], *arguments: str) -> bytes:
+        """Run git for what follows from objects alone; where all are named by whole hashes, the answer never changes and is kept."""
+        return _kept_answer(self.path, *arguments) if all(_HASH.match(name) for name in names) else self._run(*arguments)
+
     def _run(
         self,
         *arguments: str,
@@ -527,6 +532,12 @@ class Repository:
         if not isinstance(output, bytes):
             raise TypeError("git was asked for bytes")
         return output
+
+
+@lru_cache(maxsize=1024)
+def _kept_answer(path: Path, *arguments: str) -> bytes:
+    """What git says of objects that are named by their hashes."""
+    return Repository(path)._run(*arguments)
 
 
 def _store_tree(objects: LooseObjectDB, entries: Mapping[str, object]) -> str:

@@ -36,7 +36,7 @@ from console.schemes.models import (
     SourceKind,
     VersionInfo,
 )
-from console.schemes.store import SchemeStore
+from console.schemes.store import Kept, SchemeStore
 from console.settings import ConsoleSettings
 from gateway.actor import Actor, ActorKind
 from gateway.audit.service import Audit
@@ -93,6 +93,7 @@ class Schemes:
         self._store = store
         self._web_root = web_root
         self._clock = clock
+        self._checks: Kept[CheckResult] = Kept()
 
     # --- import and authoring ---
 
@@ -368,6 +369,27 @@ class Schemes:
             )
             for version in page
         )
+
+    def version(self, actor: Actor, scheme_id: str, commit: str) -> tuple[VersionInfo, VersionInfo | None]:
+        """A published version, and the one before it.
+
+        Args:
+            actor: who looks.
+            scheme_id: the scheme.
+            commit: of the version, or at least seven digits of it.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        found = self.versions(actor, scheme_id, limit=500)
+        while found:
+            fitting = [number for number, version in enumerate(found) if len(commit) >= _LEAST_DIGITS and version.commit.startswith(commit)]
+            following = self.versions(actor, scheme_id, after=found[-1].commit, limit=500)
+            if len(fitting) == 1:
+                older = (*found[fitting[0] + 1 : fitting[0] + 2], *following[:1])
+                return found[fitting[0]], older[0] if older else None
+            found = following
+        raise NotFoundError("version", commit)
 
     def export(self, actor: Actor, scheme_id: str, version: str | None = None) -> bytes:
         """A zip of a published version, in a folder called as the scheme; importing it gives the same files again.
@@ -780,16 +802,20 @@ class Schemes:
 
     def _check(self, row: Scheme, ref: str, commit: str) -> CheckResult:
         published = self._published(row)
-        tree = self._store.tree(row.id, commit)
-        result = check_version(
-            row.id,
-            row.channel,
-            self._store.repository(row.id).tree(commit),
-            tree,
-            None if published is None else self._store.tree(row.id, published),
-            None if published is None else self._store.ever_published(row.id, published),
-            now=int(self._clock().timestamp()),
-            signs_anew=ref == "published",
+        tree, now, signs_anew = self._store.repository(row.id).tree(commit), int(self._clock().timestamp()), ref == "published"
+        # Kept for an hour, since keys expire.
+        result = self._checks.get(
+            (row.id, row.channel, tree, published, signs_anew, now // 3600),
+            lambda: check_version(
+                row.id,
+                row.channel,
+                tree,
+                self._store.tree(row.id, tree),
+                None if published is None else self._store.tree(row.id, published),
+                None if published is None else self._store.ever_published(row.id, published),
+                now=now,
+                signs_anew=signs_anew,
+            ),
         )
         if ref != "published" and self._store.base(row.id, row.settings["branch"], commit) != published:
             stale = "A newer version was published after this draft was begun: rebase the draft first."

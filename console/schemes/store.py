@@ -45,9 +45,9 @@ class SchemeStore:
     def __init__(self, directory: Path, clock: Clock) -> None:
         self._directory = directory
         self._clock = clock
-        self._trees: _Kept[SchemeTree] = _Kept()
-        self._verdicts: _Kept[SchemeVerdict] = _Kept()
-        self._histories: _Kept[EverPublished] = _Kept()
+        self._trees: Kept[SchemeTree] = Kept()
+        self._verdicts: Kept[SchemeVerdict] = Kept()
+        self._histories: Kept[EverPublished] = Kept()
 
     # --- repositories ---
 
@@ -263,7 +263,7 @@ def content_hash(files: Mapping[str, bytes]) -> str:
     return digest.hexdigest()
 
 
-class _Kept(OrderedDict[tuple[object, ...], T]):
+class Kept(OrderedDict[tuple[object, ...], T]):
     """Values by key, the least recently used dropped; made outside the lock, so that a slow one stops nobody."""
 
     def __init__(self) -> None:

@@ -10,12 +10,15 @@ from flask_babel import gettext
 from console.authentication import actor, services
 from console.errors import ConsoleError, RepositoryError, SchemeImportError
 from console.messages import finished, sentence, translated
-from console.schemes.forms import DraftForm, ImportForm
-from console.schemes.models import Channel, SchemeImport, SchemeSummary
-from gateway.authorization import Action, authorize, may, scheme_scope
+from console.schemes.forms import DraftForm, ImportForm, NewSchemeForm
+from console.schemes.models import Channel, NewScheme, SchemeImport, SchemeSummary, SourceKind
+from gateway.authorization import Action, authorize, issuer_scope, may, scheme_scope
 from gateway.inputs import InvalidInputError
 
 schemes = Blueprint("schemes", __name__, url_prefix="/schemes")
+
+#: The texts that a new scheme needs in every language.
+_TEXTS: Final = ("name", "description")
 
 #: Suffix -> media type of the pictures that a scheme may hold; nothing else is served to a browser.
 _PICTURES: Final = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
@@ -44,6 +47,8 @@ def import_scheme() -> ResponseReturnValue:
     if form.validate_on_submit():
         new = SchemeImport(
             source=(form.source.data or "").strip(),
+            kind=SourceKind(form.kind.data),
+            archive=form.archive.data.read() if form.archive.data else b"",
             branch=(form.branch.data or "").strip(),
             channel=Channel(form.channel.data),
             public_key=(form.public_key.data or "").strip(),
@@ -63,6 +68,37 @@ def import_scheme() -> ResponseReturnValue:
             flash(gettext("%(scheme)s is imported: its signature holds.", scheme=scheme.id), "ok")
             return redirect(url_for("schemes.show_scheme", scheme_id=scheme.id))
     return render_template("schemes/import.html", form=form, findings=findings), 422 if form.is_submitted() else 200
+
+
+@schemes.route("/new", methods=["GET", "POST"])
+def new_scheme() -> ResponseReturnValue:
+    """Begin a scheme: its key is made in custody, and its first draft opens."""
+    authorize(actor(), Action.SCHEME_IMPORT)
+    form = NewSchemeForm()
+    languages = tuple(dict.fromkeys((form.languages.data or "").replace(",", " ").split())) or ("en", "nl")
+    if form.validate_on_submit():
+        texts = {name: {language: request.form.get(f"{name}.{language}", "").strip() for language in languages} for name in _TEXTS}
+        new = NewScheme(
+            id=(form.id.data or "").strip(),
+            url=(form.url.data or "").strip(),
+            name=texts["name"],
+            description=texts["description"],
+            channel=Channel(form.channel.data),
+            languages=languages,
+            remote=(form.remote.data or "").strip(),
+            public_url=(form.public_url.data or "").strip(),
+        )
+        try:
+            draft = services().schemes.create(actor(), new)
+        except InvalidInputError as error:
+            form.show(error, texts=_TEXTS)
+        except ConsoleError as error:
+            form.refuse(sentence(error))
+        else:
+            flash(gettext("%(scheme)s is begun. Fill its first draft, check it, and publish it.", scheme=new.id), "ok")
+            return redirect(url_for("drafts.show_draft", scheme_id=new.id, draft=draft.name))
+    page = render_template("schemes/new.html", form=form, languages=languages, posted=request.form)
+    return page, 422 if form.is_submitted() else 200
 
 
 @schemes.get("/<scheme_id>")
@@ -120,12 +156,18 @@ def discard_draft(scheme_id: str, draft: str) -> ResponseReturnValue:
 @schemes.get("/<scheme_id>/check")
 def check(scheme_id: str) -> str:
     """The verdict that clients would give, our own lint apart, and whether it may be published."""
-    draft = request.args.get("draft")
+    name = request.args.get("draft")
+    draft = services().schemes.draft(actor(), scheme_id, name) if name else None
+    result = services().schemes.check(actor(), scheme_id, name)
+    located = services().drafts.locate(actor(), scheme_id, name, result)
     return render_template(
         "schemes/check.html",
         scheme=services().schemes.get(actor(), scheme_id),
         draft=draft,
-        result=services().schemes.check(actor(), scheme_id, draft),
+        result=result,
+        located=located[: len(result.findings)],
+        broken=located[len(result.findings) :],
+        comparison=services().drafts.changes(actor(), scheme_id, name) if name else None,
         may_publish=may(actor(), Action.SCHEME_PUBLISH, scheme_scope(scheme_id)),
     )
 
@@ -140,6 +182,7 @@ def show_issuer(scheme_id: str, issuer: str) -> str:
         issuer=services().schemes.issuer(actor(), issuer_id, request.args.get("draft")),
         draft=request.args.get("draft"),
         keys=services().issuer_keys.list(actor(), issuer_id=issuer_id),
+        **_edit(scheme_id, issuer),
     )
 
 
@@ -153,7 +196,14 @@ def show_credential_type(scheme_id: str, issuer: str, credential_type: str) -> s
         issuer=services().schemes.issuer(actor(), f"{scheme_id}.{issuer}", draft),
         credential_type=services().schemes.credential_type(actor(), f"{scheme_id}.{issuer}.{credential_type}", draft),
         draft=draft,
+        **_edit(scheme_id, issuer),
     )
+
+
+def _edit(scheme_id: str, issuer: str) -> dict[str, object]:
+    """The drafts in which something of an issuer can be changed, and whether the actor may."""
+    scopes = [scheme_scope(scheme_id), issuer_scope(f"{scheme_id}.{issuer}")]
+    return {"drafts": services().schemes.drafts(actor(), scheme_id), "may_edit": may(actor(), Action.SCHEME_EDIT, scopes)}
 
 
 @schemes.get("/<scheme_id>/pictures/<path:path>")
