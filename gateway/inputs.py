@@ -27,9 +27,10 @@ class Message(str):
         return message
 
     def translated(self, gettext: Callable[[str], str]) -> str:
-        """The sentence in the language of `gettext`."""
+        """The sentence in the language of `gettext`, with the sentences among its values."""
         template = gettext(self.template)
-        return template % self.values if self.values else template
+        values = {name: value.translated(gettext) if isinstance(value, Message) else value for name, value in self.values.items()}
+        return template % values if values else template
 
 
 class InvalidInputError(Exception):

@@ -33,7 +33,10 @@ MAX_FILES = 20_000
 MAX_FILE_BYTES = 5 * 1024 * 1024
 MAX_TREE_BYTES = 256 * 1024 * 1024
 MAX_PACK_BYTES = 512 * 1024 * 1024
+#: What git may say of a history: the 650 commits of irma-demo take half a megabyte.
+MAX_LOG_BYTES = 64 * 1024 * 1024
 TIMEOUT_SECONDS = 300
+_CHUNK_BYTES = 1024 * 1024
 
 #: Configuration that outranks whatever a repository says of itself.
 _SAFE = (
@@ -344,6 +347,9 @@ class Repository:
 
         A merge counts as one change against its first parent. Nothing is said of the contents: a path of an older commit may be
         one that no scheme may have.
+
+        Raises:
+            RepositoryError: there is no such commit, or more was changed than the limit.
         """
         output = self._run(
             "log",
@@ -357,6 +363,7 @@ class Repository:
             _LOG_FORMAT,
             commit,
             "--",
+            limit_output=MAX_LOG_BYTES,
         )
         return _parse_log(output)
 
@@ -415,15 +422,26 @@ class Repository:
         name = self.blobs(treeish).get(path)
         return None if name is None else self._contents([name])[name]
 
-    def contents(self, names: Iterable[str]) -> dict[str, bytes]:
-        """The contents of blobs by their hashes. What is no blob, is missing, or is larger than a file of a scheme may be is left out."""
+    def contents(self, names: Iterable[str], *, largest: int | None = None) -> dict[str, bytes]:
+        """The contents of blobs by their hashes. What is no blob, is missing, or is larger than it may be is left out.
+
+        Args:
+            names: the hashes.
+            largest: how many bytes each may have; None takes the limit for a file.
+
+        Raises:
+            RepositoryError: all of them together are larger than the limit.
+        """
         wanted = sorted(set(names))
         if not wanted:
             return {}
+        most = MAX_FILE_BYTES if largest is None else largest
         lines = self._run("cat-file", "--batch-check", stdin="".join(f"{name}\n" for name in wanted).encode()).decode().splitlines()
         described = (line.split() for line in lines)
-        fitting = [parts[0] for parts in described if len(parts) == 3 and parts[1] == "blob" and int(parts[2]) <= MAX_FILE_BYTES]
-        return self._contents(fitting) if fitting else {}
+        sizes = {parts[0]: int(parts[2]) for parts in described if len(parts) == 3 and parts[1] == "blob" and int(parts[2]) <= most}
+        if sum(sizes.values()) > MAX_TREE_BYTES:
+            raise RepositoryError(f"more than {MAX_TREE_BYTES} bytes")
+        return self._contents(sizes) if sizes else {}
 
     def tree(self, treeish: str) -> str:
         """The hash of the tree of a commit."""
@@ -497,8 +515,10 @@ class Repository:
         stdin: bytes | None = None,
         environment: Mapping[str, str] | None = None,
         limit_files: bool = False,
+        limit_output: int | None = None,
     ) -> bytes:
         """Run git on this repository, under the safe configuration."""
+        output_stream = None if limit_output is None else _Limited(limit_output)
         command = [Git.GIT_PYTHON_GIT_EXECUTABLE or "git"]
         for option in (*_SAFE, *options):
             command += ["-c", option]
@@ -514,9 +534,11 @@ class Repository:
                     command,
                     istream=source,
                     with_extended_output=False,
+                    output_stream=output_stream,
+                    max_chunk_size=_CHUNK_BYTES,
                     stdout_as_string=False,
                     strip_newline_in_stdout=False,
-                    kill_after_timeout=TIMEOUT_SECONDS if limit_files else None,
+                    kill_after_timeout=TIMEOUT_SECONDS if limit_files or limit_output else None,
                     env={
                         "GIT_CONFIG_GLOBAL": os.devnull,
                         "GIT_CONFIG_NOSYSTEM": "1",
@@ -529,6 +551,10 @@ class Repository:
                 )
             except GitCommandError as error:
                 raise RepositoryError(f"git {arguments[0]}: {_reason(error)}") from error
+        if output_stream is not None:
+            if output_stream.is_over:
+                raise RepositoryError(f"git {arguments[0]}: has more than {limit_output} bytes to say")
+            return output_stream.getvalue()
         if not isinstance(output, bytes):
             raise TypeError("git was asked for bytes")
         return output
@@ -538,6 +564,20 @@ class Repository:
 def _kept_answer(path: Path, *arguments: str) -> bytes:
     """What git says of objects that are named by their hashes."""
     return Repository(path)._run(*arguments)
+
+
+class _Limited(BytesIO):
+    """Keeps what git says up to a limit, and hears the rest without keeping it."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+        self.is_over = False
+
+    def write(self, content: bytes) -> int:  # type: ignore[override]
+        """Take more."""
+        self.is_over = self.is_over or self.tell() + len(content) > self._most
+        return len(content) if self.is_over else super().write(content)
 
 
 def _store_tree(objects: LooseObjectDB, entries: Mapping[str, object]) -> str:

@@ -14,6 +14,8 @@ from idemix.scheme.timestamp import parse_timestamp
 
 _SIGNATURE: Final = "index.sig"
 _TIMESTAMP: Final = "timestamp"
+#: More than any number of seconds takes; a repository may hold anything under that name.
+_TIMESTAMP_BYTES: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,9 @@ class EverPublished:
 
     Attributes:
         versions: the newest first.
+
+    Raises:
+        RepositoryError: the history is larger than the limits.
     """
 
     def __init__(self, repository: Repository, commit: str) -> None:
@@ -64,7 +69,7 @@ class EverPublished:
             stamps.append(stamp)
             commits.append(entry.commit)
             changed = {}
-        read = repository.contents(stamp for stamp in stamps if stamp is not None)
+        read = repository.contents((stamp for stamp in stamps if stamp is not None), largest=_TIMESTAMP_BYTES)
         found = [SignedVersion(info, _seconds(read.get(stamp or ""))) for info, stamp in zip(commits, stamps, strict=True)]
         self._oldest_first: Sequence[SignedVersion] = tuple(found)
         self.versions: Final = tuple(reversed(found))

@@ -18,6 +18,7 @@ from console.publishing.archive import read_archive, write_archive
 from console.publishing.check import check_version, finding_views, is_private, latest_timestamp
 from console.publishing.fetch import PublicAddress, base_address, install_scheme, is_published_at
 from console.publishing.git import Remote, Repository, is_directory, is_local
+from console.publishing.history import EverPublished
 from console.publishing.web_root import WebRoot
 from console.schemes import authoring, reading
 from console.schemes.models import (
@@ -120,6 +121,7 @@ class Schemes:
                 branch, files = _DEFAULT_BRANCH, self._files(kind, new)
                 commit = clone.commit(clone.write(files), [], "Import", self._store.signature(actor))
             verdict = self._verified(clone.read(commit), new)
+            EverPublished(clone, commit)  # a history beyond the limits could not be judged later
             scheme_id = verdict.scheme_id
             authorize(actor, Action.SCHEME_IMPORT, scheme_scope(scheme_id))
             if self._known(scheme_id):
@@ -167,6 +169,7 @@ class Schemes:
             return self._summary(row)
         if repository.merge_base(published, commit) != published:
             raise SchemeImportError("the remote does not build on the version that is published here")
+        self._store.ever_published(scheme_id, commit)  # a history beyond the limits could not be judged later
         before = self._store.tree(scheme_id, published)
         verdict = self._verified(
             repository.read(commit), SchemeImport(row.source, channel=row.channel, public_key=before["pk.pem"].decode())

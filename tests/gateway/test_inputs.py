@@ -23,6 +23,13 @@ def test_values_are_never_templates() -> None:
     assert Message("“%(pattern)s” is no permission", pattern="%(limit)s %d").translated(str) == "“%(limit)s %d” is no permission"
 
 
+def test_messages_among_the_values_are_translated_too() -> None:
+    message = Message("%(path)s: %(rule)s", path="a.xml", rule=Message("is there %(times)s times", times=2))
+    assert message == "a.xml: is there 2 times"
+    texts = {"%(path)s: %(rule)s": "%(path)s: %(rule)s", "is there %(times)s times": "staat er %(times)s keer"}
+    assert message.translated(texts.__getitem__) == "a.xml: staat er 2 keer"
+
+
 def test_all_fields_are_told() -> None:
     errors = Errors()
     errors.check(True, "name", "never seen")

@@ -1,6 +1,7 @@
 """A worker that is killed (SIGKILL) at one point of a publication: `python -m tests.console.publishing.killed_worker SETTINGS POINT`.
 
 Points are `before NAME` and `after NAME`, where NAME is a step of the flow, or one of the operations below that touch something outside.
+Death after a step is death before the step is recorded: its effect is there, and nobody wrote down that it is.
 """
 
 import json

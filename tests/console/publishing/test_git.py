@@ -86,6 +86,27 @@ def test_contents_that_are_too_large_or_absent_are_left_out(repository: Reposito
     }
 
 
+def test_a_history_beyond_the_limit_is_not_read(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit = repository.commit(repository.write(FILES), [], "x" * 100_000, AUTHOR)
+    assert len(repository.history(commit)) == 1
+    monkeypatch.setattr(git, "MAX_LOG_BYTES", 50_000)
+    with pytest.raises(RepositoryError, match="more than 50000 bytes"):
+        repository.history(commit)
+
+
+def test_contents_that_are_too_much_together_are_refused(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    blobs = repository.blobs(repository.write(FILES))
+    monkeypatch.setattr(git, "MAX_TREE_BYTES", 20)
+    with pytest.raises(RepositoryError, match="more than 20 bytes"):
+        repository.contents(blobs.values())
+    assert repository.contents(blobs.values(), largest=4) == {blobs["RU/logo.png"]: FILES["RU/logo.png"]}
+
+
+def test_a_history_of_no_commit_is_refused(repository: Repository) -> None:
+    with pytest.raises(RepositoryError):
+        repository.history("0" * 40)
+
+
 def test_a_reference_moves_only_from_where_it_was_seen(repository: Repository) -> None:
     one = repository.commit(repository.write(FILES), [], "One", AUTHOR)
     two = repository.commit(repository.write(FILES), [one], "Two", AUTHOR)

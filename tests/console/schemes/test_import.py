@@ -18,6 +18,7 @@ from console.accounts.models import NewApiToken, NewUser
 from console.app import create_app
 from console.errors import RefusedAddressError, RepositoryError, SchemeImportError
 from console.input_guard import LARGE_BODIES, MAX_BODY_BYTES
+from console.publishing import git
 from console.publishing.archive import MAX_ARCHIVE_BYTES, read_archive, write_archive
 from console.schemes.models import Channel, SchemeImport, SourceKind
 from console.services import Services
@@ -304,6 +305,16 @@ def test_private_paths_are_for_commands_but_zips_for_all(installation: Installat
         assert strict.schemes.import_scheme(administrator, SchemeImport(archive=archive)).id == "irma-demo"
     finally:
         strict.close()
+
+
+def test_a_history_that_could_not_be_judged_is_not_imported(
+    installation: Installation, administrator: Actor, small_scheme: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = installation.scheme_repository(small_scheme)
+    monkeypatch.setattr(git, "MAX_LOG_BYTES", 1000)
+    with pytest.raises(RepositoryError, match="more than 1000 bytes"):
+        installation.services.schemes.import_scheme(administrator, SchemeImport(str(path)))
+    assert kept(installation.services, administrator) == NOTHING
 
 
 def test_any_version_is_exported(installation: Installation, administrator: Actor, small_scheme: Path) -> None:
