@@ -12,6 +12,7 @@ from typing import Any, Final
 from flask import request
 from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, DateField, FileField, HiddenField, SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
 from wtforms.fields.core import UnboundField
 
 from console.drafts.layout import HINTS, Control, FieldText, Section, layout
@@ -237,8 +238,9 @@ def _control(item: FormField) -> UnboundField:
     if control is Control.DATE:
         return DateField(label)
     if control is Control.HINT:
-        choices = [*HINTS.items()] if item.shown in HINTS else [*HINTS.items(), (item.shown, item.shown)]
-        return SelectField(label, choices=choices)
+        # A hint that we do not know stays what it is.
+        words = HINTS if item.shown in HINTS else {**HINTS, item.shown: item.shown}
+        return SelectField(label, choices=[SelectChoice(value, word) for value, word in words.items()])
     if control is Control.NUMBER:
         return StringField(label, render_kw={**marks, "inputmode": "numeric"})
     if control in _MULTILINE:

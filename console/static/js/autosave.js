@@ -117,6 +117,7 @@ const save = async () => {
 form.addEventListener("input", (event) => {
   if (event.target.matches("[data-not-saved]")) return;
   dirty = true;
+  if (!saving) say("idle", "draft", state.dataset.waiting);
   clearTimeout(timer);
   const atOnce = event.target.matches("select, [type=checkbox], [type=date]");
   timer = setTimeout(save, atOnce ? 0 : 1000);
