@@ -151,7 +151,9 @@ def fetch_scheme(fetcher: Fetcher, scheme_id: str, public_key: bytes, progress: 
             for requestor in parse_requestors(files[path], path):
                 for logo in (requestor.logo, *(wizard.logo for wizard in requestor.wizards.values())):
                     if logo is not None:
-                        files[f"assets/{logo}.png"] = fetcher.get(f"assets/{logo}.png")
+                        picture = f"assets/{logo}.png"
+                        _demand_path(picture)
+                        files[picture] = fetcher.get(picture)
     return SchemeTree(files, name=scheme_id)
 
 
@@ -231,9 +233,7 @@ def fetch_index(fetcher: Fetcher, scheme_id: str, public_key: bytes) -> tuple[by
     if index.scheme != scheme_id or "timestamp" not in hashes or not all(path.startswith(f"{scheme_id}/") for path in index):
         raise NotLiveError(f"{scheme_id}: the index that is served is not the one of this scheme")
     for path in hashes:
-        rule = path_rule(path)
-        if rule is not None:
-            raise NotLiveError(f"{path!r}: {rule}")
+        _demand_path(path)
     _checked(fetcher, "timestamp", hashes["timestamp"])
     return content, signature, hashes
 
@@ -247,6 +247,13 @@ def fetch_listed(fetcher: Fetcher, hashes: Mapping[str, bytes], path: str) -> by
     if path not in hashes:
         raise NotLiveError(f"{path} is not in the index that is served")
     return _checked(fetcher, path, hashes[path])
+
+
+def _demand_path(path: str) -> None:
+    """Refuse a path that leads out of the scheme: somebody else wrote it."""
+    rule = path_rule(path)
+    if rule is not None:
+        raise NotLiveError(f"{path!r}: {rule}")
 
 
 def _checked(fetcher: Fetcher, path: str, digest: bytes) -> bytes:

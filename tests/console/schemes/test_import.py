@@ -25,10 +25,10 @@ from console.services import Services
 from gateway.actor import Actor, ActorKind, Grant, Role, command_actor
 from gateway.authorization import Action, PermissionDeniedError
 from gateway.inputs import InvalidInputError, NotFoundError
-from gateway.scheme_files import read_tree
+from gateway.scheme_files import read_tree, write_tree
 from idemix.scheme import keys
 from tests.console.conftest import Installation, make_installation, with_settings
-from tests.support.histories import make_history
+from tests.support.histories import make_history, signed
 from tests.support.shared import shared
 
 PASSWORD = "correct horse battery"
@@ -217,6 +217,19 @@ def test_a_requestor_scheme_is_installed_with_its_logos(open_services: Services,
         new = SchemeImport(url, kind=SourceKind.ADDRESS, channel=Channel.PRODUCTION)
         assert open_services.schemes.import_scheme(administrator, new).kind == "requestor"
     assert read_archive(open_services.schemes.export(administrator, "demo-requestors")) == dict(read_tree(source))
+
+
+def test_a_logo_that_leads_out_is_not_fetched(open_services: Services, administrator: Actor, tmp_path: Path) -> None:
+    files = dict(read_tree(shared("schemes", "mutant-base", "demo-requestors")))
+    (path,) = (path for path in files if path.endswith(".json") and path != "description.json")
+    requestors = json.loads(files[path])
+    requestors[0]["logo"] = "../../x"
+    files[path] = json.dumps(requestors).encode()
+    write_tree(signed(files, 1_700_000_000, "demo-requestors"), tmp_path / "demo-requestors")
+    with published(tmp_path / "demo-requestors") as (url, asked), pytest.raises(SchemeImportError) as caught:
+        open_services.schemes.import_scheme(administrator, SchemeImport(url, kind=SourceKind.ADDRESS, channel=Channel.PRODUCTION))
+    assert "must be relative" in caught.value.findings[0]
+    assert not any("x.png" in one for one in asked)
 
 
 def unsigned(folder: Path) -> None:
