@@ -14,8 +14,11 @@ LARGEST_NUMBER: Final = 2**31 - 1
 #: What a request may hold, in bytes.
 MAX_BODY_BYTES: Final = 2 * 1024 * 1024
 
-#: Address -> what a request for it may hold, where that is more: a zip of a scheme, in base64, beside other fields.
-LARGE_BODIES: Final[Mapping[str, int]] = {"/api/v1/schemes/import": MAX_ARCHIVE_BYTES // 3 * 4 + 64 * 1024}
+#: Address -> what a request for it may hold, where that is more: a zip of a scheme, in the API in base64, beside other fields.
+LARGE_BODIES: Final[Mapping[str, int]] = {
+    "/api/v1/schemes/import": MAX_ARCHIVE_BYTES // 3 * 4 + 64 * 1024,
+    "/schemes/import": MAX_ARCHIVE_BYTES + 64 * 1024,
+}
 
 _NUL: Final = "\x00"
 

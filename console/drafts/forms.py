@@ -14,6 +14,7 @@ from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, DateField, FileField, HiddenField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.fields.core import UnboundField
+from wtforms.validators import Optional
 
 from console.drafts.layout import HINTS, Control, FieldText, Section, layout
 from console.drafts.models import DocumentView, Lock
@@ -236,7 +237,7 @@ def _control(item: FormField) -> UnboundField:
     if control is Control.CHECK:
         return BooleanField(label)
     if control is Control.DATE:
-        return DateField(label)
+        return DateField(label, [Optional()])
     if control is Control.HINT:
         # A hint that we do not know stays what it is.
         words = HINTS if item.shown in HINTS else {**HINTS, item.shown: item.shown}

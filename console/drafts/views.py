@@ -204,7 +204,8 @@ def _saved(scheme_id: str, draft: str, path: str) -> ResponseReturnValue:
     view = services().drafts.document_at(actor(), scheme_id, draft, path, seen)
     form, found = document_form(view)
     by_itself = request.accept_mimetypes.best == "application/json"
-    if not form.validate_on_submit():
+    form.validate()
+    if form.csrf_token.errors:  # every other value is read, and judged, as what the field of the file can hold
         return (jsonify({"error": gettext("The page is too old. Load it again.")}), 400) if by_itself else _edit_page(view)
     changes, errors = posted_changes(form, found)
     try:

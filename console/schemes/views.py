@@ -61,7 +61,7 @@ def import_scheme() -> ResponseReturnValue:
             form.show(error)
         except SchemeImportError as error:
             form.refuse(finished(translated(error.args[0])))
-            findings = error.findings
+            findings = tuple(map(translated, error.findings))
         except RepositoryError as error:
             form.source.errors = [sentence(error)]
         else:

@@ -16,6 +16,7 @@ from idemix.scheme.verify import verify_scheme
 from tests.browser.test_main_job import LONG_MS, bare_repository, see_it_live, verified_head
 from tests.support.browser import NARROW, demand_accessible, demand_no_sideways_scroll, sign_in, watched_page
 from tests.support.console_server import ADMINISTRATOR, RunningConsole
+from tests.support.shared import shared
 
 pytestmark = pytest.mark.browser
 
@@ -97,7 +98,7 @@ def test_two_drafts_from_import_to_restore(browser: Browser, console: RunningCon
         for label, text in (("Name", "Demo Parking"), ("Description", "Where you may park"), ("Label on the card", "Plate")):
             for language in ("en", "nl"):
                 page.get_by_label(f"{label} {language}").fill(f"{text} {language}")
-        page.get_by_label("First attribute").fill("plate")
+        page.get_by_role("textbox", name="First attribute").fill("plate")
         page.get_by_role("button", name="Add credential type").click()
         expect(page.get_by_text("Must have 1 to 100 letters, digits, - or _.").first).to_be_visible()
         demand_accessible(page)
@@ -178,8 +179,6 @@ def test_two_drafts_from_import_to_restore(browser: Browser, console: RunningCon
 @pytest.mark.feature("H6.3")
 def test_two_people_in_one_draft_lose_no_word(browser: Browser, console: RunningConsole) -> None:
     services, actor = console.services, system_actor("tests")
-    from tests.support.shared import shared
-
     services.schemes.import_scheme(actor, SchemeImport(str(shared("schemes", "mutant-base", "irma-demo"))))
     services.schemes.start_draft(actor, "irma-demo", "Together", "together")
     address = f"{console.url}/schemes/irma-demo/drafts/together/documents/{CARD}"
@@ -225,8 +224,6 @@ def test_two_people_in_one_draft_lose_no_word(browser: Browser, console: Running
 @pytest.mark.feature("H6.2")
 def test_leaving_with_unsaved_words_warns_and_what_a_file_cannot_hold_stays_in_its_field(browser: Browser, console: RunningConsole) -> None:
     services, actor = console.services, system_actor("tests")
-    from tests.support.shared import shared
-
     services.schemes.import_scheme(actor, SchemeImport(str(shared("schemes", "mutant-base", "irma-demo"))))
     services.schemes.start_draft(actor, "irma-demo", "Numbers", "numbers")
     with watched_page(browser) as page:
@@ -236,6 +233,8 @@ def test_leaving_with_unsaved_words_warns_and_what_a_file_cannot_hold_stays_in_i
         page.locator("[id='revocation_update_count']").fill("many")
         page.locator("[id='description.en']").fill("Saved all the same")
         expect(page.get_by_text("Must be a whole number.")).to_be_visible(timeout=LONG_MS)
+        with page.expect_response("**/documents/**"):
+            page.locator("[id='description.en']").blur()
         assert services.drafts.document(actor, "irma-demo", "numbers", CARD).values["description.en"] == "Saved all the same"
         expect(page.locator("[id='revocation_update_count']")).to_have_value("many")
         # Unsaved words: the browser asks.
@@ -250,8 +249,6 @@ def test_leaving_with_unsaved_words_warns_and_what_a_file_cannot_hold_stays_in_i
 @pytest.mark.feature("H3.2")
 def test_the_form_works_without_script_and_in_a_narrow_window(browser: Browser, console: RunningConsole) -> None:
     services, actor = console.services, system_actor("tests")
-    from tests.support.shared import shared
-
     services.schemes.import_scheme(actor, SchemeImport(str(shared("schemes", "mutant-base", "irma-demo"))))
     services.schemes.start_draft(actor, "irma-demo", "Plain", "plain")
     with watched_page(browser, script=False, size=NARROW) as page:
@@ -273,8 +270,6 @@ def test_the_form_works_without_script_and_in_a_narrow_window(browser: Browser, 
 
 
 def test_a_scheme_goes_out_as_a_zip_and_comes_in_again(browser: Browser, console: RunningConsole, tmp_path: Path) -> None:
-    from tests.support.shared import shared
-
     source = shared("schemes", "mutant-base", "irma-demo")
     console.services.schemes.import_scheme(system_actor("tests"), SchemeImport(str(source)))
     with watched_page(browser) as page:

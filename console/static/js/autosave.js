@@ -75,7 +75,8 @@ const save = async () => {
   const sent = new FormData(form);
   let answer;
   try {
-    const response = await fetch(form.action, {
+    // Its buttons are named `action`, so that `form.action` is one of them.
+    const response = await fetch(form.getAttribute("action"), {
       method: "POST",
       body: sent,
       headers: { Accept: "application/json" },
