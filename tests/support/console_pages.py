@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from console.issuer_keys.models import KeyState
 from console.issuer_keys.models import NewKey as NewIssuerKey
-from console.schemes.models import SchemeImport
+from console.schemes.models import NewAttribute, NewCredentialType, SchemeImport
 from console.services import Services
 from gateway.actor import system_actor
 from gateway.models import AuthMethod, PublicationState, SessionRecord
@@ -18,6 +18,7 @@ from tests.support.shared import shared
 
 SCHEME = "irma-demo"
 ISSUER = "irma-demo.RU"
+CARD = "RU/Issues/studentCard"
 
 
 def fill(services: Services) -> None:
@@ -25,6 +26,7 @@ def fill(services: Services) -> None:
     actor = system_actor("tests")
     services.schemes.import_scheme(actor, SchemeImport(str(shared("schemes", SCHEME))))
     services.schemes.start_draft(actor, SCHEME, "New logo of the university", "new-logo")
+    _fill_draft(services)
     services.requestors.create(actor, NewRequestor("library", RequestorDetails(contact="desk@library.example")))
     now = services.clock()
     services.requestors.add_key(actor, "library", NewKey(AuthMethod.TOKEN, label="front desk", expires_at=now + timedelta(days=16)))
@@ -38,6 +40,19 @@ def fill(services: Services) -> None:
     _add_sessions(services)
     _wait_until(lambda: services.publishing.get(actor, publication.id).state is PublicationState.LIVE, "the publication")
     _wait_until(lambda: services.issuer_keys.get(actor, "irma-demo.TNO", 1).state is KeyState.GENERATED, "the key")
+
+
+def _fill_draft(services: Services) -> None:
+    """A draft that adds, changes, deprecates and breaks something."""
+    actor = system_actor("tests")
+    texts = {"en": "Demo Parking permit", "nl": "Demo Parkeervergunning"}
+    plate = NewAttribute("plate", {"en": "Plate", "nl": "Kenteken"}, {"en": "Plate of the car", "nl": "Kenteken van de auto"})
+    new = NewCredentialType("RU", "parkingPermit", texts, texts, (plate,))
+    services.schemes.add_credential_type(actor, SCHEME, "new-logo", new)
+    changes = {"description.en": "Shows that you study here, or did", "name.nl": "", "attributes.level.optional": True}
+    services.drafts.edit(actor, SCHEME, "new-logo", f"{CARD}/description.xml", changes)
+    services.drafts.set_logo(actor, SCHEME, "new-logo", f"{CARD}/description.xml", services.schemes.file(actor, SCHEME, "RU/logo.png"))
+    services.drafts.edit(actor, SCHEME, "new-logo", "TNO/description.xml", {"deprecated_since": 1_790_000_000})
 
 
 def _add_sessions(services: Services) -> None:
@@ -84,6 +99,7 @@ def _wait_until(holds: Callable[[], bool], what: str) -> None:
 
 def addresses() -> Mapping[str, str]:
     """Name -> path of every page that a filled installation has and that is reached by GET."""
+    draft = f"/schemes/{SCHEME}/drafts/new-logo"
     return {
         "home": "/",
         "schemes": "/schemes/",
@@ -92,6 +108,15 @@ def addresses() -> Mapping[str, str]:
         "scheme": f"/schemes/{SCHEME}",
         "scheme-check": f"/schemes/{SCHEME}/check",
         "draft-check": f"/schemes/{SCHEME}/check?draft=new-logo",
+        "scheme-new": "/schemes/new",
+        "draft": f"{draft}/",
+        "draft-changes": f"{draft}/changes?raw",
+        "draft-scheme": f"{draft}/documents/description.xml",
+        "draft-issuer": f"{draft}/documents/RU/description.xml",
+        "draft-credential-type": f"{draft}/documents/{CARD}/description.xml",
+        "draft-new-issuer": f"{draft}/issuers/new",
+        "draft-new-credential-type": f"{draft}/issuers/RU/new",
+        "versions": f"/schemes/{SCHEME}/versions/",
         "publications": f"/schemes/{SCHEME}/publications",
         "publication": "/publications/1",
         "issuer": f"/schemes/{SCHEME}/issuers/RU",
