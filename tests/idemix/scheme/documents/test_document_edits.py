@@ -27,7 +27,7 @@ SCHEMES = (
 )
 
 #: Of so many edits the normal run makes one.
-SAMPLE = 45
+SAMPLE = 90
 
 #: The key of objects that are added.
 NEW_OBJECT = "brand-new"
@@ -144,7 +144,7 @@ def another(field: Field, value: Value) -> Value:
         case Kind.PARTS:
             return ({"question": {"en": "\t“?”"}, "answer": {"en": "!"}},) if field.key == "faq" else ((({"type": "website"},),),)
         case _ if field.key == "id":
-            return f"{value}2" if value else "x2"
+            return f"{value}-renamed"
         case _:
             return f'{value or ""}\n\t<&> "new" ]]>'
 
