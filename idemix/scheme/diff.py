@@ -14,12 +14,15 @@ from typing import Final
 
 from ..errors import MalformedError, MalformedSchemeError
 from ..keys.public import PublicKey
-from .documents import Document, Value, Values, document_kind
+from .documents import Document, Value, Values, document_kind, new_document
 from .documents.document import same
 from .tree import byte_order
 
 #: Files that signing makes.
 DERIVED: Final = frozenset({"index", "index.sig", "timestamp"})
+
+#: Stands in a unified diff behind a line that ends its file without a line end.
+NO_LINE_END: Final = "\\ No newline at end of file"
 
 
 class EntityKind(Enum):
@@ -82,7 +85,9 @@ class EntityChange:
         entity: which.
         kind: what happened to it.
         fields: every field that differs, in the order of the document.
-        rest: what differs beside fields (comments, layout, elements that no reader knows), as lines of a unified diff.
+        rest: what differs beside fields (comments, layout, elements that no reader knows), as lines of a unified diff: from the old
+            document with the fields changed, or of an added one from `new_document`, to the new one. Where a document cannot be read or
+            written, `fields` is empty and this is `raw_lines` of the whole file.
         paths: its files that differ.
     """
 
@@ -160,9 +165,12 @@ def value_changes(before: Mapping[str, Value], after: Mapping[str, Value]) -> Va
 
 
 def rest_lines(before: Document, after: Document) -> tuple[str, ...]:
-    """What differs between two documents beside their fields, as lines of a unified diff; empty where the fields explain all."""
-    explained = before.edited(value_changes(before.values, after.values)).content
-    return () if explained == after.content else tuple(_unified(explained, after.content))
+    """What differs between two documents beside their fields, as lines of a unified diff; empty where the fields explain all.
+
+    Raises:
+        MalformedSchemeError: a field of `after` says what is not written, such as a text in a language of no known form.
+    """
+    return _rest(before.edited(value_changes(before.values, after.values)), after)
 
 
 def raw_lines(path: str, before: bytes | None, after: bytes | None) -> tuple[str, ...]:
@@ -203,29 +211,28 @@ def _entity_change(entity: Entity, paths: list[str], before: Mapping[str, bytes]
                 facts = _key_facts(old), _key_facts(new)
                 fields += [FieldChange(key, facts[0].get(key), value) for key, value in value_changes(*facts).items()]
             fields.append(FieldChange("digest", _digest(old), _digest(new)))
-    kind = ChangeKind.CHANGED
-    if entity.path not in before:
-        kind = ChangeKind.ADDED
-    elif entity.path not in after:
-        kind = ChangeKind.REMOVED
+    was_there, is_there = entity.path in before, entity.path in after
+    kind = ChangeKind.CHANGED if was_there == is_there else ChangeKind.ADDED if is_there else ChangeKind.REMOVED
     return EntityChange(entity, kind, tuple(fields), rest, tuple(paths))
 
 
 def _document_changes(path: str, before: bytes | None, after: bytes | None) -> tuple[list[FieldChange], tuple[str, ...]]:
-    """The fields that differ and what differs beside them; of a document that cannot be read, all its lines."""
+    """The fields that differ and what differs beside them; of a document that cannot be read or written, all its lines."""
     try:
         old = None if before is None else Document(path, before)
         new = None if after is None else Document(path, after)
+        values = {} if old is None else old.values
+        changes = value_changes(values, {} if new is None else new.values)
+        fields = [FieldChange(key, values.get(key), value) for key, value in changes.items()]
+        if new is None:
+            return fields, ()
+        return fields, rest_lines(old, new) if old is not None else _rest(new_document(path, new.values), new)
     except MalformedSchemeError:
         return [], raw_lines(path, before, after)
-    values = {} if old is None else old.values
-    changes = value_changes(values, {} if new is None else new.values)
-    fields = [FieldChange(key, values.get(key), value) for key, value in changes.items()]
-    if old is not None and new is not None:
-        return fields, rest_lines(old, new)
-    # A whole file is told by its fields, unless they would not give it back.
-    whole = old or new
-    return fields, raw_lines(path, before, after) if whole is None or not fields else ()
+
+
+def _rest(explained: Document, after: Document) -> tuple[str, ...]:
+    return () if explained.content == after.content else tuple(_unified(explained.content, after.content))
 
 
 def _key_facts(content: bytes | None) -> Values:
@@ -249,10 +256,13 @@ def _digest(content: bytes | None) -> str | None:
 
 
 def _unified(before: bytes, after: bytes) -> Iterator[str]:
-    """The lines of a unified diff without its head; a missing line end at the end of a file, and a CR, are told."""
+    """The lines of a unified diff of two texts, without its head. They are exact: a CR stands in them, and a missing line end is told."""
 
     def lines(content: bytes) -> list[str]:
-        found = content.decode(errors="backslashreplace").replace("\r", "\\r").split("\n")
-        return [*found[:-1], *([f"{found[-1]} (no line end)"] if found[-1] else [])]
+        found = content.decode().split("\n")
+        return [*(f"{line}\n" for line in found[:-1]), *filter(None, found[-1:])]
 
-    yield from list(difflib.unified_diff(lines(before), lines(after), lineterm="", n=2))[2:]
+    for line in list(difflib.unified_diff(lines(before), lines(after), n=2))[2:]:
+        yield line.removesuffix("\n")
+        if not line.endswith("\n"):
+            yield NO_LINE_END

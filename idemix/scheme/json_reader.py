@@ -145,20 +145,22 @@ def parse_json(content: bytes, path: str) -> Any:
         raise MalformedSchemeError(path, f"must be UTF-8 (byte {error.start})", departure="json-utf-8") from error
     _check_depth(text, path)
     try:
-        return _without_surrogates(json.loads(text, object_pairs_hook=JSONPairs, parse_constant=_refuse_constant))
+        return without_surrogates(json.loads(text, object_pairs_hook=JSONPairs, parse_constant=_refuse_constant))
     except ValueError as error:
         # Also an integer of thousands of digits, which the interpreter refuses to read.
         raise MalformedSchemeError(path, f"not JSON: {error}") from error
 
 
-def _without_surrogates(value: Any) -> Any:
+def without_surrogates(value: Any) -> Any:
     """The value with half surrogate pairs, which `\\u` escapes can write, replaced as the reference replaces them."""
     if isinstance(value, str):
         return _SURROGATE.sub("\ufffd", value)
     if isinstance(value, JSONPairs):
-        return JSONPairs((_without_surrogates(key), _without_surrogates(item)) for key, item in value)
+        return JSONPairs((without_surrogates(key), without_surrogates(item)) for key, item in value)
     if isinstance(value, list):
-        return [_without_surrogates(item) for item in value]
+        return [without_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {without_surrogates(key): without_surrogates(item) for key, item in value.items()}
     return value
 
 

@@ -55,6 +55,9 @@ def merge_document(
 
     Returns:
         The document with both changes, and the conflicts without decision, in which it says what `theirs` says.
+
+    Raises:
+        MalformedSchemeError: one of them says in a field what is not written.
     """
     decisions = decisions or {}
     start = theirs
@@ -64,14 +67,19 @@ def merge_document(
         start = mine
     conflicts: list[Conflict] = []
     sides: dict[str, Side] = {}
+    my_values, their_values = dict(mine.values), dict(theirs.values)
     for name in _contested(base, mine, theirs):
         decision = decisions.get((base.path, name))
         if decision is None:
             conflicts.append(Conflict(base.path, name, True, _has_object(mine, name), _has_object(theirs, name)))
         sides[name] = Side.MINE if decision is Side.MINE else Side.THEIRS
+        stays = _has_object(mine if sides[name] is Side.MINE else theirs, name)
+        for values in (my_values, their_values):
+            _settle(values, base.values, name, stays=stays)
     merged: Values = {}
     for key in dict.fromkeys((*base.values, *theirs.values, *mine.values)):
-        before, my, their = base.values.get(key), mine.values.get(key), theirs.values.get(key)
+        before, my, their = base.values.get(key), my_values.get(key), their_values.get(key)
+        decision = decisions.get((base.path, key))
         side = next((side for name, side in sides.items() if key.startswith(f"{name}.")), None)
         if side is not None:
             merged[key] = my if side is Side.MINE else their
@@ -79,20 +87,18 @@ def merge_document(
             merged[key] = their
         elif same(their, before):
             merged[key] = my
-        elif (order := _merged_order(before, my, their)) is not None and isinstance(base.place(key).field, Group):
-            merged[key] = order
-        elif (base.path, key) in decisions:
-            decision = decisions[base.path, key]
-            merged[key] = my if decision is Side.MINE else their if isinstance(decision, Side) else decision
-        else:
+        elif (base.path, key) in decisions and not isinstance(decision, Side):
+            merged[key] = decision
+        elif isinstance(base.place(key).field, Group):
+            order = _Order(before, my, their)
+            if order.is_moved_by_both and decision is None:
+                conflicts.append(Conflict(base.path, key, before, my, their))
+            merged[key] = order.merged(decision if isinstance(decision, Side) else Side.THEIRS)
+        elif decision is None:
             conflicts.append(Conflict(base.path, key, before, my, their))
             merged[key] = their
-    for name, side in sides.items():
-        group, _, member = name.rpartition(".")
-        order = merged.get(group)
-        if isinstance(order, tuple):
-            others = tuple(other for other in order if other != member)
-            merged[group] = (*others, member) if _has_object(mine if side is Side.MINE else theirs, name) else others
+        else:
+            merged[key] = my if decision is Side.MINE else their
     return start.edited(merged), tuple(conflicts)
 
 
@@ -131,11 +137,10 @@ def _merge_file(
 ) -> tuple[bytes | None, tuple[Conflict, ...]]:
     if document_kind(path) is not None and before is not None and mine is not None and theirs is not None:
         try:
-            documents = Document(path, before), Document(path, mine), Document(path, theirs)
+            document, conflicts = merge_document(Document(path, before), Document(path, mine), Document(path, theirs), decisions)
         except MalformedSchemeError:
             pass  # such a file is judged as a whole; the check says what is wrong with it
         else:
-            document, conflicts = merge_document(*documents, decisions)
             return document.content, conflicts
     decision = decisions.get((path, ""))
     if decision is None:
@@ -151,9 +156,11 @@ def _decide_file(base: Document, mine: Document, theirs: Document, decisions: De
 
 
 def _contested(base: Document, mine: Document, theirs: Document) -> list[str]:
-    """The objects of groups that one side removed and the other changed, as `attributes.level`."""
-    found = []
+    """The objects of groups that one side removed and the other changed, as `attributes.level`; not those inside such an object."""
+    found: list[str] = []
     for name in _objects(base):
+        if any(name.startswith(f"{outer}.") for outer in found):
+            continue
         gone = [not _has_object(side, name) for side in (mine, theirs)]
         if gone[0] == gone[1]:
             continue
@@ -175,13 +182,52 @@ def _has_object(document: Document, name: str) -> bool:
     return isinstance(order, tuple) and member in order
 
 
-def _merged_order(before: Value, mine: Value, theirs: Value) -> Value:
-    """The order of a group that both changed: what was added on both sides, less what was removed on either; None where both moved it."""
-    if not (isinstance(before, tuple) and isinstance(mine, tuple) and isinstance(theirs, tuple)):
-        return None
-    kept = [key for key in before if key in mine and key in theirs]
-    if [key for key in mine if key in kept] != kept or [key for key in theirs if key in kept] != kept:
-        return None
-    gone = {key for key in before if key not in mine}
-    added = [key for key in mine if key not in before and key not in theirs]
-    return (*(key for key in theirs if key not in gone), *added)
+def _settle(values: Values, base: Mapping[str, Value], name: str, *, stays: bool) -> None:
+    """Make an order say of a contested object what was decided; one that stays stands where it stood among those before it."""
+    group, _, member = name.rpartition(".")
+    order, before = _keys(values.get(group)), _keys(base.get(group))
+    others = [key for key in order if key != member]
+    if not stays and order:
+        values[group] = tuple(others)
+    elif stays and member not in order:
+        earlier = before[: before.index(member)]
+        place = max((position for position, key in enumerate(others, start=1) if key in earlier), default=0)
+        values[group] = (*others[:place], member, *others[place:])
+
+
+class _Order:
+    """The order of a group that both sides changed.
+
+    Args:
+        base, mine, theirs: keys of objects.
+    """
+
+    def __init__(self, base: Value, mine: Value, theirs: Value) -> None:
+        self._base, self._mine, self._theirs = _keys(base), _keys(mine), _keys(theirs)
+        self._kept = [key for key in self._base if key in self._mine and key in self._theirs]
+        self._moved = {
+            side: [key for key in order if key in self._kept] for side, order in ((Side.MINE, self._mine), (Side.THEIRS, self._theirs))
+        }
+
+    @property
+    def is_moved_by_both(self) -> bool:
+        """Whether the sides have the objects that were there and stay in different orders, and neither as they were."""
+        mine, theirs = self._moved.values()
+        return mine != theirs and self._kept not in (mine, theirs)
+
+    def merged(self, side: Side) -> tuple[Value, ...]:
+        """What is there on either side less what one removed; behind what was there, what was added: theirs, then mine.
+
+        Args:
+            side: whose order counts where both moved objects.
+        """
+        if not self.is_moved_by_both:
+            side = Side.THEIRS if self._moved[Side.MINE] == self._kept else Side.MINE
+        kept = iter(self._moved[side])
+        theirs = [key for key in self._theirs if key in self._kept or key not in self._base]
+        added = [key for key in self._mine if key not in self._base and key not in self._theirs]
+        return (*(next(kept) if key in self._kept else key for key in theirs), *added)
+
+
+def _keys(value: Value) -> tuple[Value, ...]:
+    return value if isinstance(value, tuple) else ()

@@ -20,13 +20,18 @@ _REVOCATION: Final = ("revocation_servers", "revocation_update_count", "revocati
 
 
 class Reason(Enum):
-    """Why something stays although the earlier version is without it."""
+    """Why something stays as it is although the earlier version is without it, or has another one.
+
+    `OTHER` files say nothing about the scheme; `UNREADABLE` documents cannot be brought together with the earlier ones.
+    """
 
     ADDED = "added"
     OPTIONAL = "optional"
     SINGLETON = "singleton"
     KEYS = "keys"
     SCHEME_KEY = "scheme-key"
+    UNREADABLE = "unreadable"
+    OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +72,20 @@ def restored(
         entity = entity_of(path, scheme_id)
         old, new = earlier.get(path), published.get(path)
         if _KEY_FILE.fullmatch(path):
-            if old is not None and new is None and entity.kind is EntityKind.PUBLIC_KEY:
+            if entity.kind is EntityKind.PRIVATE_KEY:
+                continue
+            if old is not None and new is None:
                 files[path] = old
-            elif old != new and entity.kind is not EntityKind.PRIVATE_KEY:
+            elif old != new:
                 kept.append(Kept(entity, "", Reason.KEYS if entity.kind is not EntityKind.SCHEME_KEY else Reason.SCHEME_KEY, False))
+        elif entity.kind is EntityKind.FILE:
+            # Logos of requestors are such files: what the earlier documents name has to be there.
+            if old is not None and new is None:
+                files[path] = old
+            elif old != new:
+                kept.append(Kept(entity, "", Reason.OTHER, False))
         elif path.endswith("/logo.png"):
             _restore_logo(files, path, old, entity.path in earlier)
-        elif entity.kind is EntityKind.FILE:
-            continue
         elif old is None:
             if entity.kind in (EntityKind.ISSUER, EntityKind.CREDENTIAL_TYPE):
                 kept.append(Kept(entity, "", Reason.ADDED, _is_in_use(path, published[path])))
@@ -106,12 +117,15 @@ def _restore_logo(files: dict[str, bytes], path: str, earlier: bytes | None, ent
 
 def _restore_document(entity: Entity, earlier: bytes, published: bytes | None) -> tuple[bytes, list[Kept]]:
     """The earlier document, with what clients have learned of since."""
-    if published is None or entity.kind is not EntityKind.CREDENTIAL_TYPE:
+    if published is None or published == earlier or entity.kind is not EntityKind.CREDENTIAL_TYPE:
         return earlier, []
     try:
-        old, new = Document(entity.path, earlier), Document(entity.path, published)
+        return _with_what_was_added(entity, Document(entity.path, earlier), Document(entity.path, published))
     except MalformedSchemeError:
-        return published, []  # what cannot be read is not restored; the check says why
+        return published, [Kept(entity, "", Reason.UNREADABLE, False)]  # the check says what is wrong with it
+
+
+def _with_what_was_added(entity: Entity, old: Document, new: Document) -> tuple[bytes, list[Kept]]:
     values: Values = dict(old.values)
     kept: list[Kept] = []
     before, now = _keys(old), _keys(new)

@@ -79,8 +79,10 @@ class Document:
                 and a change is about an object that is new, the object is put last.
 
         Raises:
-            MalformedSchemeError: a value that the field cannot hold; `field` is its key.
+            MalformedSchemeError: no such field, or a value that it cannot hold; `field` is the key.
         """
+        for key in changes.keys() - self.values.keys():
+            self.place(key)
         changes = {key: value for key, value in changes.items() if not same(self.values.get(key), value)}
         if not changes:
             return self
@@ -104,17 +106,14 @@ class Document:
     def _open(self) -> "tuple[XmlDocument | JsonDocument, XmlFields | JsonFields]":
         if not self.kind.root:
             parsed = JsonDocument(self.content, self.path)
-            return parsed, JsonFields(parsed, parsed.container())
+            return parsed, JsonFields(parsed, parsed.container("[]" if self.kind is REQUESTORS else "{}"))
         document = XmlDocument(self.content, self.path)
         if document.root.name != self.kind.root:
             raise MalformedSchemeError(self.path, f"the root element must be <{self.kind.root}>, not <{document.root.name}>")
         return document, XmlFields(document, document.root, self.kind.fields)
 
     def _demand(self, key: str, value: Value) -> None:
-        rule = None if value is None else rule_of(self.place(key), value, in_xml=bool(self.kind.root))
-        if value is None:
-            self.place(key)
-        if rule is not None:
+        if value is not None and (rule := rule_of(self.place(key), value, in_xml=bool(self.kind.root))) is not None:
             raise MalformedSchemeError(self.path, rule, field=key)
 
 
@@ -164,7 +163,7 @@ def _find_place(fields: Sequence[Field | Group], key: str, object_key: str) -> P
 def rule_of(place: Place, value: Value, *, in_xml: bool) -> str | None:
     """The rule that a value breaks, such that the file could not hold it; None where it breaks none."""
     field = place.field
-    if place.language and not _LANGUAGE.fullmatch(place.language):
+    if isinstance(field, Field) and field.kind is Kind.TRANSLATED and not _LANGUAGE.fullmatch(place.language):
         return "is not a language code"
     if isinstance(field, Group):
         fits = (
@@ -246,6 +245,9 @@ def _change(target: "XmlFields | JsonFields", fields: Sequence[Field | Group], p
 def _change_group(
     target: "XmlFields | JsonFields", group: Group, key: str, changes: Mapping[str, Value], inside: Mapping[str, Value]
 ) -> None:
+    if key in changes and changes[key] is None:
+        target.drop(group)
+        return
     present = list(target.objects(group) or ())
     about = dict.fromkeys(name[len(key) + 1 :].partition(".")[0] for name, value in inside.items() if value is not None)
     listed = changes[key] if key in changes else (*present, *(name for name in about if name not in present))
@@ -253,7 +255,7 @@ def _change_group(
     identifiers = {}
     for name in order:
         given = inside.get(f"{key}.{name}.{group.identity}")
-        identifiers[name] = given if isinstance(given, str) else "" if name == REVOCATION_KEY else name
+        identifiers[name] = given if isinstance(given, str) else "" if name.startswith("@") else name
     objects = target.regroup(group, order, identifiers)
     for name, part in objects.items():
         prefix = f"{key}.{name}."

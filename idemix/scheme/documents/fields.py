@@ -7,6 +7,7 @@ elements are written. Keys are what forms, diffs, merges and the JSON API call a
 Source: irmago `irma/descriptions.go`; what older programs read and version 1.3 passes over is kept as a field of its own.
 """
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -14,6 +15,9 @@ from typing import Final
 #: What a field holds: a text, a truth, a number, a list of texts or keys, or parts of other kinds (`Kind.PARTS`).
 Value = str | bool | int | tuple["Value", ...] | dict[str, "Value"] | None
 Values = dict[str, Value]
+
+#: An identifier that is the key of its object; an object with another one is named by its place, as `@2`.
+IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 
 class Kind(Enum):

@@ -5,9 +5,11 @@ import re
 from typing import Any, Final
 
 from ...errors import MalformedSchemeError
-from ..json_reader import parse_json
+from ..json_reader import parse_json, without_surrogates
 
 _BLANKS: Final = re.compile(r"[ \t\r\n]*")
+#: The last line end of some blanks, with the indentation behind it.
+_LINE: Final = re.compile(r"\r?\n[ \t]*\Z")
 _SCALAR: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[^\s,\]}]+', re.DOTALL)
 
 
@@ -29,7 +31,7 @@ class JsonNode:
     @property
     def value(self) -> Any:
         """What it says; objects as dictionaries."""
-        return json.loads(str(self))
+        return without_surrogates(json.loads(str(self)))
 
 
 class JsonMember:
@@ -53,7 +55,7 @@ class JsonMember:
     @property
     def name(self) -> str:
         """The key, read."""
-        return str(json.loads(self.key)) if self.key else ""
+        return str(without_surrogates(json.loads(self.key))) if self.key else ""
 
 
 class JsonContainer(JsonNode):
@@ -80,11 +82,16 @@ class JsonContainer(JsonNode):
         """The member of a name, found as readers find it: without regard to case, the last one."""
         return next((member for member in reversed(self.members) if member.name.casefold() == name.casefold()), None)
 
+    def find_exact(self, name: str) -> JsonMember | None:
+        """The last member of exactly this name: languages are told apart by case."""
+        return next((member for member in reversed(self.members) if member.name == name), None)
+
     def add(self, name: str, node: JsonNode) -> JsonMember:
-        """Put a member (or with an empty name an item) behind the others, laid out as they are."""
-        key = json.dumps(name, ensure_ascii=False) if name else ""
+        """Put a member (or an item, whose name counts for nothing) behind the others, laid out as they are."""
+        key = json.dumps(name, ensure_ascii=False) if self.brackets == "{}" else ""
         if not self.members:
-            member = JsonMember("", key, ": " if name else "", node)
+            line = line_of(self.empty)
+            member = JsonMember(line and line + _step(line), key, ": " if key else "", node, line)
         else:
             last = self.members[-1]
             member = JsonMember(last.before or " ", key, last.colon, node, last.after)
@@ -123,15 +130,26 @@ class JsonDocument:
     def __bytes__(self) -> bytes:
         return f"{self._before}{self.root}{self._after}".encode()
 
-    def container(self) -> JsonContainer:
-        """The object or list that the document is.
+    def container(self, brackets: str) -> JsonContainer:
+        """The object (`{}`) or list (`[]`) that the document is.
 
         Raises:
             MalformedSchemeError: it is something else.
         """
-        if not isinstance(self.root, JsonContainer):
-            raise MalformedSchemeError(self.path, "must be an object or a list")
+        if not isinstance(self.root, JsonContainer) or self.root.brackets != brackets:
+            raise MalformedSchemeError(self.path, "must be an object" if brackets == "{}" else "must be a list")
         return self.root
+
+
+def line_of(blanks: str) -> str:
+    """The last line end in some blanks with the indentation behind it; empty where they stand on one line."""
+    found = _LINE.search(blanks)
+    return found[0] if found else ""
+
+
+def _step(line: str) -> str:
+    """By how much more than a line what is inside it is indented."""
+    return "\t" if line.endswith("\t") else "    "
 
 
 def made(value: Any, before: str = "") -> JsonNode:
@@ -142,11 +160,8 @@ def made(value: Any, before: str = "") -> JsonNode:
         before: the blanks before the member that holds it; its lines are indented after them. Without a line end in them the value
             stands on one line.
     """
-    if "\n" not in before:
-        text = json.dumps(value, ensure_ascii=False)
-    else:
-        line = before[before.rfind("\n") + 1 :]
-        text = json.dumps(value, ensure_ascii=False, indent="\t" if line.startswith("\t") else 2).replace("\n", "\n" + line)
+    line = line_of(before)
+    text = json.dumps(value, ensure_ascii=False, indent=_step(line) if line else None).replace("\n", line)
     return _read(text, 0)[0]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ..xml_reader import Element
-from .fields import Field, Group, Kind, Value
+from .fields import IDENTIFIER, Field, Group, Kind, Value
 from .xml_nodes import XmlDocument, XmlNode, descendants, make
 
 #: The key of the attribute that has no identifier. No identifier holds an `@`.
@@ -48,7 +48,7 @@ class XmlFields:
         if field.kind is Kind.FLAG:
             return _element(parent).boolean(child.name)
         if field.kind is Kind.NUMBER:
-            return _element(parent).unsigned(child.name) if field.lowest == 0 else _element(parent).integer(child.name)
+            return _element(parent).integer(child.name)
         if field.kind is Kind.DEPENDENCIES:
             discons = _element(self._node).all(name, "Or")
             return tuple(tuple(con.strings("CredentialType") for con in discon.all("And")) for discon in discons)
@@ -128,6 +128,10 @@ class XmlFields:
             parent.content[position] = nodes[key]
         return {key: XmlFields(self._document, nodes[key], group.fields) for key in order}
 
+    def drop(self, group: Group) -> None:
+        """Remove a group whole, with the element around it."""
+        self._remove_all(group.source.partition("/")[0])
+
     # --- inside ---
 
     def _find(self, field: Field) -> list[tuple[XmlNode, XmlNode]]:
@@ -143,7 +147,9 @@ class XmlFields:
             key = element.attributes.get(group.identity, "")
             if not key and element.boolean_attribute("revocation"):
                 key = REVOCATION_KEY
-            if not key or "." in key or key in seen:
+            elif not IDENTIFIER.fullmatch(key):
+                key = ""
+            if not key or key in seen:
                 key = f"@{position + 1}"
             seen.add(key)
             found.append((key, parent, node))

@@ -68,12 +68,16 @@ class XmlNode:
     def set_markup(self, name: str, value: str | None) -> None:
         """Set an attribute in the opening tag; None removes it."""
         quoted = None if value is None else quoted_text(value, name).encode()
-        for found in _MARKUP.finditer(self.opening):
-            if found[2].rpartition(b":")[2] == name.encode():
-                written = b"" if quoted is None else b"".join((found[1], found[2], found[3], b'"', quoted, b'"'))
-                self.opening = self.opening[: found.start()] + written + self.opening[found.end() :]
-                return
-        if quoted is not None:
+        # Readers know attributes by their names without prefix, and of several the last; `xmlns:` declares a prefix.
+        present = [
+            found
+            for found in _MARKUP.finditer(self.opening)
+            if found[2].rpartition(b":")[2] == name.encode() and not found[2].startswith(b"xmlns:")
+        ]
+        for found in reversed(present if quoted is None else present[-1:]):
+            written = b"" if quoted is None else b"".join((found[1], found[2], found[3], b'"', quoted, b'"'))
+            self.opening = self.opening[: found.start()] + written + self.opening[found.end() :]
+        if quoted is not None and not present:
             last = max((found.end() for found in _MARKUP.finditer(self.opening)), default=_name_end(self.opening))
             self.opening = b"".join((self.opening[:last], b" ", name.encode(), b'="', quoted, b'"', self.opening[last:]))
 
@@ -115,10 +119,13 @@ class XmlDocument:
         siblings = parent.children()
         if not siblings:
             outer = self._indentation_of(parent)
-            inner = outer + self._step
-            self._lay_out(child, inner)
-            text = b"".join(piece for piece in parent.content if isinstance(piece, bytes)).rstrip()
-            parent.content = [text + self._newline + inner, child, self._newline + outer]
+            text = b"".join(piece for piece in parent.content if isinstance(piece, bytes))
+            if outer is None:
+                self._lay_out(child, None)
+                parent.content = [text, child]
+            else:
+                self._lay_out(child, outer + self._step)
+                parent.content = [text.rstrip() + self._newline + outer + self._step, child, self._newline + outer]
             return
         rank = {name: number for number, name in enumerate(order)}
         here = rank.get(child.name, len(order))
@@ -145,7 +152,8 @@ class XmlDocument:
         """Take an element out, with the line it stands on."""
         position = parent.content.index(child)
         before = parent.content[position - 1] if position else b""
-        if isinstance(before, bytes) and position:
+        behind = b"".join(piece if isinstance(piece, bytes) else b"<" for piece in parent.content[position + 1 :])
+        if isinstance(before, bytes) and position and behind.lstrip(b" \t")[:1] in (b"\n", b"\r", b""):
             line = before.rstrip(b" \t")
             if line.endswith(b"\n"):
                 parent.content[position - 1] = line[:-2] if line.endswith(b"\r\n") else line[:-1]
@@ -163,14 +171,14 @@ class XmlDocument:
             content += [b"" if inner is None else self._newline + inner, child]
         node.content = [*content, b"" if indentation is None else self._newline + indentation]
 
-    def _indentation_of(self, node: XmlNode) -> bytes:
-        """The blanks before an element, wherever it is; empty for the root, or where it shares its line."""
+    def _indentation_of(self, node: XmlNode) -> bytes | None:
+        """The blanks before an element, wherever it is; empty for the root, None where it shares its line."""
         waiting = [self.root]
         while waiting:
             parent = waiting.pop()
             for child in parent.children():
                 if child is node:
-                    return self._indentation(parent, node) or b""
+                    return self._indentation(parent, node)
                 waiting.append(child)
         return b""
 
