@@ -56,6 +56,8 @@ REASONS: Final = {
     Reason.OPTIONAL: _l("Made optional since: issuers that leave it out could no longer issue."),
     Reason.SINGLETON: _l("Holders may have two by now."),
     Reason.KEYS: _l("Keys stay as they are: cards are signed with them."),
+    Reason.UNREADABLE: _l("The file cannot be read: the check says why."),
+    Reason.OTHER: _l("It says nothing about the scheme."),
     Reason.SCHEME_KEY: _l("Wallets keep the key that they installed the scheme with."),
 }
 

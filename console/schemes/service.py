@@ -95,6 +95,7 @@ class Schemes:
         self._web_root = web_root
         self._clock = clock
         self._checks: Kept[CheckResult] = Kept()
+        self._issuers: Kept[tuple[IssuerView, ...]] = Kept()
 
     # --- import and authoring ---
 
@@ -302,7 +303,7 @@ class Schemes:
             manager.timestamp_server if manager else "",
             manager.contact if manager else "",
             _key_fingerprint(tree),
-            reading.read_issuers(tree),
+            self._issuers.get((scheme_id, commit), lambda: reading.read_issuers(tree)),
             findings,
             len(tree),
         )

@@ -24,6 +24,7 @@ from .identifiers import (
     SchemeManagerId,
 )
 from .json_reader import JSONObject, JSONPairs, as_object, parse_json
+from .memory import remembered
 from .translations import TranslatedString
 from .xml_reader import Element, parse_xml
 
@@ -399,6 +400,7 @@ def parse_scheme_manager(content: bytes, path: str = "description.xml") -> Schem
     )
 
 
+@remembered
 def parse_issuer(content: bytes, path: str) -> Issuer:
     """Read the description of an issuer.
 
@@ -419,6 +421,7 @@ def parse_issuer(content: bytes, path: str) -> Issuer:
     )
 
 
+@remembered
 def parse_credential_type(content: bytes, path: str) -> CredentialType:
     """Read the description of a credential type.
 

@@ -6,10 +6,19 @@ from typing import Final
 from ..errors import MalformedKeyError, MalformedSchemeError
 from ..keys.public import PublicKey
 from .index import SchemeIndex
+from .memory import remembered
 from .tree import SchemeTree
 
 #: The name of a key file; the group is its counter.
 KEY_FILE: Final = re.compile(r"([0-9]{1,10})\.xml", re.ASCII)
+
+
+@remembered
+def _read_key(content: bytes, path: str) -> PublicKey:
+    try:
+        return PublicKey.from_xml(content)
+    except MalformedKeyError as error:
+        raise MalformedKeyError(f"{path}: {error.where}" if error.where else path, error.rule, departure=error.departure) from error
 
 
 class PublicKeyFolder:
@@ -87,10 +96,7 @@ class PublicKeyFolder:
             content = self._tree[path]
         except KeyError as error:
             raise MalformedSchemeError(path, "is not a file") from error
-        try:
-            key = PublicKey.from_xml(content)
-        except MalformedKeyError as error:
-            raise MalformedKeyError(f"{path}: {error.where}" if error.where else path, error.rule, departure=error.departure) from error
+        key = _read_key(content, path)
         if key.counter != counter:
             raise MalformedSchemeError(path, f"the counter inside is {key.counter}", field="<Counter>")
         return key
