@@ -40,15 +40,14 @@ def test_an_import_judges_as_the_verification(installation: Installation, admini
     now = int(installation.clock().timestamp())
     verdict = verify_scheme(tree, now=now)
     services = installation.services
+    refusal = ""
     try:
-        imported = services.schemes.import_scheme(administrator, SchemeImport(archive=write_archive(tree.name, tree)))
+        services.schemes.import_scheme(administrator, SchemeImport(archive=write_archive(tree.name, tree)))
     except (ConsoleError, InvalidInputError) as error:
-        # Beyond the verdict an import refuses what no scheme under care may be: another channel, private keys outside demo schemes.
-        allowed = ("channel", "private keys")
-        assert not verdict.is_valid or any(word in str(error) for word in allowed), error
-    else:
-        assert verdict.is_valid
-        assert imported.warnings == len(verdict.warnings)
+        refusal = str(error)
+    # Beyond the verdict an import refuses what no scheme under care may be: another channel, private keys outside demo schemes.
+    stricter = "channel" in refusal or "private keys" in refusal
+    assert bool(refusal) == (not verdict.is_valid or stricter), refusal
 
 
 def test_a_check_judges_the_tree_that_signing_made(installation: Installation, administrator: Actor) -> None:
