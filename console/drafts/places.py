@@ -1,15 +1,39 @@
-"""Where a finding is mended: the document and the field that it is about."""
+"""Where a finding is mended: the document and the field that it is about.
+
+Findings name places in the words of their files: elements and attributes of XML (`<Name><en>`, `<Attribute> 3`, `attribute level <Name>`,
+`attribute version of <Issuer>`), members of JSON (`url`, `[0].wizards.demo.shop.first.title`, or by identifier `demo.shop.hostnames`).
+"""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+from console.schemes.models import FindingView
 from idemix.errors import MalformedSchemeError
 from idemix.scheme.diff import EntityKind, entity_of
-from idemix.scheme.documents import Document, Field, Group, Kind, Value, document_kind
+from idemix.scheme.documents import REQUESTORS, Document, Field, Group, Kind, Value, document_kind
 
 _ELEMENT: Final = re.compile(r"<([^<>]+)>")
-_ATTRIBUTE: Final = re.compile(r"(?:<Attribute> (?P<number>[0-9]+)|attribute (?P<name>[A-Za-z0-9_-]+))")
+_ATTRIBUTE: Final = re.compile(r"(?:<Attribute> (?P<number>[0-9]+)|attribute (?P<name>[A-Za-z0-9_-]+)(?= <))")
+_MARKUP: Final = re.compile(r"attribute (?P<name>[A-Za-z]+)(?: of <(?P<element>[^<>]+)>)?")
+_NUMBERED: Final = re.compile(r"\[(?P<number>[0-9]+)\]\.?")
+#: The reference's warnings name the element alone; which attribute's and in which language stands in their sentence.
+_SUBJECT: Final = re.compile(r"Attribute (?P<name>\S+) of credential type ")
+_MISSES: Final = re.compile(r" misses (?P<language>\S+) translation in ")
+
+
+def place_of(tree: Mapping[str, bytes], scheme_id: str, finding: FindingView) -> tuple[str, str]:
+    """The document and the field that mend a finding; both are empty where no form does."""
+    if not finding.path and finding.field:
+        return _by_identifier(tree, finding.field)
+    path = document_of(tree, scheme_id, finding.path) or ""
+    if path and finding.path.endswith("logo.png"):
+        return path, "logo"
+    place, missing = finding.field, _MISSES.search(finding.message)
+    if path and finding.rule == "translation":
+        subject = _SUBJECT.match(finding.message)
+        place = (f"attribute {subject['name']} " if subject else "") + place + (f"<{missing['language']}>" if missing else "")
+    return path, key_of(tree, path, place) if path else ""
 
 
 def document_of(tree: Mapping[str, bytes], scheme_id: str, path: str) -> str | None:
@@ -25,35 +49,110 @@ def key_of(tree: Mapping[str, bytes], path: str, place: str) -> str:
     Args:
         tree: the files.
         path: the document.
-        place: the field in the finding's words: `<Name><en>`, `<Attribute> 3`, `attribute level <Name><en>`.
+        place: the field in the finding's words.
     """
-    try:
-        document = Document(path, tree[path])
-    except (MalformedSchemeError, KeyError, ValueError):
+    document = _read(tree, path)
+    if document is None:
         return ""
-    fields = document.kind.fields
+    if document.kind is REQUESTORS:
+        return _of_requestors(document, place)
+    if not document.kind.root:
+        return _of_member(document.values, document.kind.fields, "", place)
+    return _of_elements(document, place)
+
+
+def _read(tree: Mapping[str, bytes], path: str) -> Document | None:
+    try:
+        return Document(path, tree[path])
+    except (MalformedSchemeError, KeyError, ValueError):
+        return None
+
+
+def _of_elements(document: Document, place: str) -> str:
+    fields: Sequence[Field | Group] = document.kind.fields
     prefix = ""
     found = _ATTRIBUTE.match(place)
-    order = document.values.get("attributes")
-    if found is not None and isinstance(order, tuple):
+    order = _names(document.values, "attributes")
+    if found is not None:
         number, name = found["number"], found["name"]
         if number is not None and 0 < int(number) <= len(order):
-            prefix = f"attributes.{order[int(number) - 1]}"
-        elif name in order:
-            prefix = f"attributes.{name}"
-        if prefix:
-            fields = next(group.fields for group in fields if isinstance(group, Group) and group.key == "attributes")
-            place = place[found.end() :]
+            name = order[int(number) - 1]
+        if name not in order:
+            return ""
+        prefix = f"attributes.{name}"
+        fields = _group(fields, "attributes").fields
+        place = place[found.end() :]
+    elif markup := _MARKUP.fullmatch(place):
+        own = markup["element"] in (None, document.kind.root)
+        return next((field.key for field in fields if own and field.source == f"@{markup['name']}"), "")
     elements = _ELEMENT.findall(place)
-    if not elements:
-        return prefix
-    field = next((field for field in fields if field.source.partition("/")[0] == elements[0]), None)
+    name = elements[0] if elements else place.strip()
+    field = next((field for field in fields if name and name.casefold() in map(str.casefold, field.source.split("/"))), None)
     if field is None:
         return prefix
     key = f"{prefix}.{field.key}" if prefix else field.key
     if isinstance(field, Field) and field.kind is Kind.TRANSLATED:
         return f"{key}.{elements[1]}" if len(elements) > 1 else _first_language(document.values, key)
     return key
+
+
+def _of_requestors(document: Document, place: str) -> str:
+    """A place in a list of requestors, which counts them from 0."""
+    found = _NUMBERED.match(place)
+    order = _names(document.values, "requestors")
+    if found is None or int(found["number"]) >= len(order):
+        return ""
+    prefix, rest = f"requestors.{order[int(found['number'])]}", place[found.end() :]
+    fields = _group(document.kind.fields, "requestors").fields
+    if rest.startswith("wizards."):
+        for name in _names(document.values, f"{prefix}.wizards"):
+            identifier = str(document.values.get(f"{prefix}.wizards.{name}.id"))
+            if rest == f"wizards.{identifier}" or rest.startswith(f"wizards.{identifier}."):
+                inside = rest.removeprefix(f"wizards.{identifier}").removeprefix(".")
+                return _of_member(document.values, _group(fields, "wizards").fields, f"{prefix}.wizards.{name}", inside)
+        return prefix
+    return _of_member(document.values, fields, prefix, rest)
+
+
+def _by_identifier(tree: Mapping[str, bytes], place: str) -> tuple[str, str]:
+    """A place that begins with the identifier of a requestor or wizard, whichever file it stands in."""
+    for path in tree:
+        document = _read(tree, path) if document_kind(path) is REQUESTORS else None
+        if document is None:
+            continue
+        outer = _group(document.kind.fields, "requestors")
+        for name in _names(document.values, "requestors"):
+            prefix = f"requestors.{name}"
+            inner = [
+                (f"{prefix}.wizards.{wizard}", _group(outer.fields, "wizards")) for wizard in _names(document.values, f"{prefix}.wizards")
+            ]
+            for key, group in (*inner, (prefix, outer)):
+                identifier = str(document.values.get(f"{key}.id"))
+                if place == identifier or place.startswith(f"{identifier}."):
+                    return path, _of_member(document.values, group.fields, key, place.removeprefix(identifier).removeprefix("."))
+    return "", ""
+
+
+def _of_member(values: Mapping[str, Value], fields: Sequence[Field | Group], prefix: str, place: str) -> str:
+    """A member of a JSON object: `url`, `name.en`, `contents[0][1].type`; what is inside a value is told of the value."""
+    name, _, rest = place.partition(".")
+    name = name.partition("[")[0]
+    field = next((field for field in fields if name and field.source.casefold() == name.casefold()), None)
+    if field is None:
+        return prefix
+    key = f"{prefix}.{field.key}" if prefix else field.key
+    if isinstance(field, Field) and field.kind is Kind.TRANSLATED:
+        return f"{key}.{rest}" if rest else _first_language(values, key)
+    return key
+
+
+def _group(fields: Sequence[Field | Group], key: str) -> Group:
+    return next(group for group in fields if isinstance(group, Group) and group.key == key)
+
+
+def _names(values: Mapping[str, Value], key: str) -> tuple[str, ...]:
+    order = values.get(key)
+    return tuple(map(str, order)) if isinstance(order, tuple) else ()
 
 
 def _first_language(values: Mapping[str, Value], key: str) -> str:

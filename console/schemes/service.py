@@ -62,6 +62,8 @@ _PUBLIC_KEY: Final = re.compile(r"([^/]+)/PublicKeys/([0-9]+)\.xml\Z")
 _DEFAULT_BRANCH: Final = "main"
 #: Of a commit's hash, as git demands of an abbreviation that is to last.
 _LEAST_DIGITS: Final = 7
+#: Of a draft, that are searched for its title. A form saves by itself, so there are many.
+_MOST_SAVES: Final = 100_000
 
 
 class Schemes:
@@ -369,6 +371,20 @@ class Schemes:
             for version in page
         )
 
+    def version_commit(self, actor: Actor, scheme_id: str, version: str) -> str:
+        """The commit of a published version, from at least seven digits of it.
+
+        Raises:
+            NotFoundError: there is no such scheme or version, or more than one begins so.
+        """
+        self._authorize_view(actor, scheme_id)
+        commit = self._published(self._row(scheme_id))
+        found = () if commit is None or len(version) < _LEAST_DIGITS else self._store.ever_published(scheme_id, commit).versions
+        fitting = [known.commit.hash for known in found if known.commit.hash.startswith(version)]
+        if len(fitting) != 1:
+            raise NotFoundError("version of scheme", version)
+        return fitting[0]
+
     def export(self, actor: Actor, scheme_id: str, version: str | None = None) -> bytes:
         """A zip of a published version, in a folder called as the scheme; importing it gives the same files again.
 
@@ -385,13 +401,9 @@ class Schemes:
         """
         self._authorize_view(actor, scheme_id)
         row = self._row(scheme_id)
-        commit = self._published(row)
-        if commit is not None and version:
-            known = [found.commit.hash for found in self._store.ever_published(scheme_id, commit).versions]
-            fitting = [name for name in known if name.startswith(version)] if len(version) >= _LEAST_DIGITS else []
-            commit = fitting[0] if len(fitting) == 1 else None
+        commit = self.version_commit(actor, scheme_id, version) if version else self._published(row)
         if commit is None:
-            raise NotFoundError("version of scheme", version or scheme_id)
+            raise NotFoundError("version of scheme", scheme_id)
         tree = self._store.tree(scheme_id, commit)
         demo = row.channel is Channel.DEMO
         return write_archive(scheme_id, {path: content for path, content in tree.items() if demo or not is_private(path)})
@@ -424,6 +436,11 @@ class Schemes:
         """
         self._authorize_view(actor, scheme_id)
         return self._draft_info(self._row(scheme_id), name, self._store.draft(scheme_id, name))
+
+    def draft_at(self, actor: Actor, scheme_id: str, name: str, commit: str) -> DraftInfo:
+        """A draft as it was at one of its commits."""
+        self._authorize_view(actor, scheme_id)
+        return self._draft_info(self._row(scheme_id), name, commit)
 
     def start_draft(self, actor: Actor, scheme_id: str, title: str, name: str = "") -> DraftInfo:
         """Begin a draft on the published version.
@@ -502,7 +519,8 @@ class Schemes:
         Raises:
             NotFoundError: there is no such scheme or draft.
         """
-        authorize(actor, Action.SCHEME_CHECK, scheme_scope(scheme_id))
+        # Who looks after one issuer sees whether the whole may be published, too.
+        authorize(actor, Action.SCHEME_CHECK, _scopes(actor, scheme_id))
         row = self._row(scheme_id)
         ref, commit = self._read_ref(row, draft)
         return self._check(row, ref, commit)
@@ -772,7 +790,7 @@ class Schemes:
     def _first_message(self, scheme_id: str, head: str, base: str | None) -> str:
         """The title: the first line of the draft's first commit."""
         title = ""
-        for commit in self._store.repository(scheme_id).log(head):
+        for commit in self._store.repository(scheme_id).log(head, limit=_MOST_SAVES):
             if commit.hash == base:
                 break
             title = commit.message.partition("\n")[0]
@@ -869,8 +887,12 @@ def _is_repository(directory: Path) -> bool:
 
 def may_view_scheme(actor: Actor, scheme_id: str) -> bool:
     """Whether the actor may see a scheme: by a role for it, or for one of its issuers."""
-    scopes = [grant.scope for grant in actor.grants if grant.scope.startswith(f"issuer:{scheme_id}.")]
-    return may(actor, Action.SCHEME_VIEW, [scheme_scope(scheme_id), *scopes])
+    return may(actor, Action.SCHEME_VIEW, _scopes(actor, scheme_id))
+
+
+def _scopes(actor: Actor, scheme_id: str) -> list[str]:
+    """A scheme, and those of its issuers for which the actor has a role."""
+    return [scheme_scope(scheme_id), *(grant.scope for grant in actor.grants if grant.scope.startswith(f"issuer:{scheme_id}."))]
 
 
 def _languages(tree: SchemeTree) -> tuple[str, ...]:
