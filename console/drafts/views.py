@@ -169,7 +169,7 @@ def remove(scheme_id: str, draft: str, path: str) -> ResponseReturnValue:
     except (ConsoleError, ConflictError) as error:
         flash(sentence(error), "bad")
     else:
-        flash(gettext("It is taken out of the draft."), "ok")
+        flash(gettext("It is removed from the draft."), "ok")
     return redirect(url_for("drafts.show_draft", scheme_id=scheme_id, draft=draft))
 
 

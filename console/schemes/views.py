@@ -95,7 +95,7 @@ def new_scheme() -> ResponseReturnValue:
         except ConsoleError as error:
             form.refuse(sentence(error))
         else:
-            flash(gettext("%(scheme)s is begun. Fill its first draft, check it, and publish it.", scheme=new.id), "ok")
+            flash(gettext("%(scheme)s is created. Fill its first draft, check it, and publish it.", scheme=new.id), "ok")
             return redirect(url_for("drafts.show_draft", scheme_id=new.id, draft=draft.name))
     page = render_template("schemes/new.html", form=form, languages=languages, posted=request.form)
     return page, 422 if form.is_submitted() else 200
