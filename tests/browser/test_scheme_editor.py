@@ -94,7 +94,7 @@ def test_two_drafts_from_import_to_restore(browser: Browser, console: RunningCon
         # The second adds a credential type with attributes and a logo.
         start_draft(page, console, "Parking permit")
         page.goto(f"{console.url}/schemes/irma-demo/drafts/parking-permit/issuers/RU/new")
-        page.get_by_label("Identifier").fill("parking permit")
+        page.get_by_label("Identifier", exact=True).fill("parking permit")
         for label, text in (("Name", "Demo Parking"), ("Description", "Where you may park"), ("Label on the card", "Plate")):
             for language in ("en", "nl"):
                 page.get_by_label(f"{label} {language}").fill(f"{text} {language}")
@@ -102,7 +102,7 @@ def test_two_drafts_from_import_to_restore(browser: Browser, console: RunningCon
         page.get_by_role("button", name="Add credential type").click()
         expect(page.get_by_text("Must have 1 to 100 letters, digits, - or _.").first).to_be_visible()
         demand_accessible(page)
-        page.get_by_label("Identifier").fill("parkingPermit")
+        page.get_by_label("Identifier", exact=True).fill("parkingPermit")
         page.locator("#logo").set_input_files(picture(tmp_path / "logo.png"))
         page.get_by_role("button", name="Add credential type").click()
         expect(page.get_by_role("heading", name="Demo Parking en", level=1)).to_be_visible()
@@ -292,7 +292,7 @@ def test_a_scheme_begins_in_the_browser(browser: Browser, console: RunningConsol
         page.get_by_role("button", name="Create scheme").click()
         expect(page.get_by_text("Nothing was changed yet")).to_be_visible()
         demand_accessible(page)
-        page.get_by_label("Identifier").fill("rivendam-demo")
+        page.get_by_label("Identifier", exact=True).fill("rivendam-demo")
         for label in ("Name", "Description"):
             for language in ("en", "nl"):
                 page.get_by_label(f"{label} {language}").fill("Rivendam")
