@@ -101,7 +101,7 @@ def test_a_draft_that_changes_nothing_is_refused(services: Services, administrat
 def test_a_stale_draft_is_refused_and_goes_out_once_rebased(installation: Installation, administrator: Actor, remote: Repository) -> None:
     services = installation.services
     first = change(services, administrator, "One")
-    second = change(services, administrator, "Two", "MijnOverheid/description.xml", b"MijnOverheid", b"Overheid")
+    second = change(services, administrator, "Two", "RU/description.xml", b"Demo University", b"Demo U")
     services.publishing.publish(administrator, "irma-demo", first)
     installation.run_jobs()
     assert not services.schemes.check(administrator, "irma-demo", second).may_publish
@@ -109,9 +109,11 @@ def test_a_stale_draft_is_refused_and_goes_out_once_rebased(installation: Instal
         services.publishing.publish(administrator, "irma-demo", second)
     assert "Rebase" in caught.value.diagnostics()
     assert not services.drafts.rebase(administrator, "irma-demo", second).draft.is_stale
-    assert services.schemes.check(administrator, "irma-demo", second).may_publish
+    services.publishing.publish(administrator, "irma-demo", second)
+    installation.run_jobs()
     content = b"".join(remote.read("refs/heads/main").values())
     assert b"CardOne" in content
+    assert b"Demo UTwo" in content
 
 
 def test_a_draft_over_the_same_field_is_not_rebased_by_itself(installation: Installation, administrator: Actor, remote: Repository) -> None:
