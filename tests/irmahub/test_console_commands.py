@@ -1,14 +1,20 @@
 """The console's commands, and that every action has page, API call and command (row F6)."""
 
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from werkzeug.serving import make_server
 
+from console.publishing.public import create_blueprint
+from console.publishing.web_root import WebRoot
+from irmahub.applications import PUBLISHED
 from irmahub.cli import command_line
 from irmahub.commands import admin, jobs, keys, schemes
+from tests.console.conftest import QuietHandler
 from tests.console.schemes.test_service import picture
 from tests.support.shared import shared
 
@@ -195,7 +201,6 @@ def work(run) -> Callable[..., Result]:
     return run
 
 
-@pytest.mark.feature("A1.1")
 def test_a_document_is_read_and_changed(work, tmp_path: Path) -> None:
     place = ("irma-demo", "work", CARD)
     listed = work("schemes", "document", "irma-demo", "work").stdout
@@ -244,8 +249,26 @@ def test_logos_and_removal(work, tmp_path: Path) -> None:
     assert "taken out" in work("schemes", "remove", "irma-demo", "work", "city/description.xml").stdout
 
 
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Serves what the commands publish, as a running installation does."""
+    from flask import Flask
+
+    web_root = WebRoot(tmp_path / "data" / "schemes", tmp_path / "data" / "versions")
+    application = Flask("web_root")
+    application.register_blueprint(create_blueprint(web_root), url_prefix=PUBLISHED)
+    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=QuietHandler)
+    monkeypatch.setenv("IRMAHUB_CONSOLE_URL", f"http://127.0.0.1:{server.server_port}/")
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
 @pytest.mark.feature("A12.1", "B8.1")
-def test_changes_are_told_rebased_and_restored(work) -> None:
+def test_changes_are_told_rebased_and_restored(served, work) -> None:
     place = ("irma-demo", "work", CARD)
     first = json.loads(work("schemes", "versions", "irma-demo", "--json").stdout)[0]["commit"]
     work("schemes", "start-draft", "irma-demo", "Other")

@@ -45,7 +45,6 @@ def publish(call: Call, installation: Installation, draft: str) -> str:
     return str(publication["commit"])
 
 
-@pytest.mark.feature("A1.1")
 def test_a_document_is_read_and_changed_by_field(call: Call) -> None:
     status, listed = call("GET", f"{DRAFT}/documents")
     assert (status, listed["documents"]) == (200, ["description.xml"])

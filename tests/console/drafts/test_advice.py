@@ -68,7 +68,6 @@ TABLE: dict[str, tuple[dict[str, Value], str, str, str]] = {
 }
 
 
-@pytest.mark.feature("A5.2")
 @pytest.mark.parametrize("case", TABLE)
 def test_what_is_said_beside_a_field(case: str) -> None:
     changes, key, tone, words = TABLE[case]
