@@ -1,6 +1,8 @@
 """Drafts and versions over the JSON API: documents by field, conflicts, logos, what differs, rebasing and restoring."""
 
 import base64
+import threading
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +159,38 @@ def test_findings_of_a_check_name_the_field_that_mends_them(call: Call) -> None:
     assert call("GET", "/schemes/irma-demo/check")[1]["may_publish"] is True
 
 
+@pytest.mark.feature("A5.2")
+def test_a_break_names_the_field_the_reason_and_the_alternative(call: Call, installation: Installation, noor: Actor) -> None:
+    content = installation.services.schemes.file(noor, "irma-demo", CARD).replace(b'id="level"', b'id="grade"')
+    installation.services.schemes.save(noor, "irma-demo", "work", {CARD: content}, "Rename")
+    result = call("GET", "/schemes/irma-demo/check?draft=work")[1]
+    (broken,) = result["incompatibilities"]
+    assert (broken["document"], broken["key"], result["may_publish"]) == (CARD, "attributes.level", False)
+    assert "level" in broken["message"]
+    assert broken["alternative"]
+
+
+@pytest.mark.feature("B12.2")
+def test_two_publications_take_their_turn(call: Call, installation: Installation) -> None:
+    assert call("POST", "/schemes/irma-demo/drafts", {"title": "Other"})[0] == 201
+    edit(call, {"name.en": "Demo One"})
+    edit(call, {"name.en": "Demo RU"}, path=ISSUER, draft="other")
+    numbers = [call("POST", "/schemes/irma-demo/publications", {"draft": draft})[1]["id"] for draft in ("work", "other")]
+    workers = [threading.Thread(target=installation.run_jobs) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    installation.clock.move(timedelta(seconds=30))
+    installation.run_jobs()
+    first, second = (call("GET", f"/publications/{number}")[1] for number in numbers)
+    assert (first["state"], second["state"]) == ("live", "failed")
+    assert "starts from version" in second["error"]
+    assert installation.served_is_valid("irma-demo")
+    assert call("POST", "/schemes/irma-demo/drafts/other/rebase")[0] == 200
+    publish(call, installation, "other")
+
+
 def test_a_document_that_cannot_be_read_is_told(call: Call, installation: Installation, noor: Actor) -> None:
     installation.services.schemes.save(noor, "irma-demo", "work", {CARD: b"<x"}, "Break it")
     status, error = call("GET", DOCUMENT)
@@ -164,7 +198,7 @@ def test_a_document_that_cannot_be_read_is_told(call: Call, installation: Instal
     assert edit(call, {"name.en": "Demo X"})[0] == 422
 
 
-@pytest.mark.feature("A13.1", "B12.1", "B8.1", "B8.2")
+@pytest.mark.feature("A13.1", "A13.2", "B12.1", "B8.1", "B8.2")
 def test_a_draft_is_rebased_with_decisions_and_a_version_restored(call: Call, installation: Installation) -> None:
     assert call("POST", "/schemes/irma-demo/drafts", {"title": "Other"})[0] == 201
     edit(call, {"name.en": "Demo Published"}, draft="other")

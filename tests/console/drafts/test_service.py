@@ -480,7 +480,6 @@ def test_a_finding_is_located_in_its_form(drafts: Drafts, services: Services, ad
     assert len(drafts.locate(administrator, SCHEME, None, published)) == len(published.findings)
 
 
-@pytest.mark.feature("A5.2")
 def test_a_break_is_located_with_its_alternative(drafts: Drafts, services: Services, administrator: Actor) -> None:
     content = services.schemes.file(administrator, SCHEME, CARD_PATH)
     services.schemes.save(administrator, SCHEME, "work", {CARD_PATH: content.replace(b'id="level"', b'id="grade"')}, "Rename")
@@ -502,7 +501,6 @@ def moved(installation: Installation, drafts: Drafts, administrator: Actor) -> s
     return publish(installation, administrator, other)
 
 
-@pytest.mark.feature("A13.1", "A13.2", "B12.1")
 def test_a_draft_goes_onto_a_newer_version_field_by_field(
     installation: Installation, drafts: Drafts, administrator: Actor, moved: str
 ) -> None:
@@ -577,7 +575,6 @@ def test_a_scheme_that_was_never_published_has_nothing_to_rebase_onto_or_to_rest
     assert services.drafts.changes(administrator, "zeedam-demo", draft.name).before is None
 
 
-@pytest.mark.feature("B8.1", "B8.2")
 def test_a_version_is_restored_but_for_what_may_not_disappear(installation: Installation, drafts: Drafts, administrator: Actor) -> None:
     services = installation.services
     first = services.schemes.versions(administrator, SCHEME)[-1]

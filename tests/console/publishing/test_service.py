@@ -97,7 +97,6 @@ def test_a_draft_that_changes_nothing_is_refused(services: Services, administrat
         services.publishing.publish(administrator, "irma-demo", draft.name)
 
 
-@pytest.mark.feature("B12.1")
 def test_a_stale_draft_is_refused_and_goes_out_once_rebased(installation: Installation, administrator: Actor, remote: Repository) -> None:
     services = installation.services
     first = change(services, administrator, "One")
@@ -126,7 +125,6 @@ def test_a_draft_over_the_same_field_is_not_rebased_by_itself(installation: Inst
     assert rebased.draft.is_stale
 
 
-@pytest.mark.feature("B12.2")
 def test_two_parallel_publications_take_their_turn(installation: Installation, administrator: Actor, remote: Repository) -> None:
     services = installation.services
     one, two = (
