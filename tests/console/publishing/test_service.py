@@ -121,7 +121,8 @@ def test_a_draft_over_the_same_field_is_not_rebased_by_itself(installation: Inst
     services.publishing.publish(administrator, "irma-demo", first)
     installation.run_jobs()
     rebased = services.drafts.rebase(administrator, "irma-demo", second)
-    assert {(conflict.path, conflict.key) for conflict in rebased.conflicts} == {(STUDENT_CARD, "name.en")}
+    places = {(STUDENT_CARD, key) for key in ("name.en", "short_name.en", "description.en")}
+    assert {(conflict.path, conflict.key) for conflict in rebased.conflicts} == places
     assert rebased.draft.is_stale
 
 
