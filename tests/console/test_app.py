@@ -124,6 +124,8 @@ def test_reading_is_all_that_an_auditor_may_do(app: Flask) -> None:
             "method": "token",
             "request": "{}",
             "reason": "x",
+            "typed": PARTS["draft"],
+            "remove": "logo",
         }
         refused[endpoint] = client.post(path, data=data).status_code
     # Where the object is absent the service may say so first; nothing is ever done.
@@ -224,7 +226,8 @@ def test_what_services_refuse_is_told_where_a_page_expects_no_refusal(app: Flask
         system_actor("tests"), NewScheme("new", "https://new.example/new", {"en": "Demo N", "nl": "Demo N"}, {"en": "N", "nl": "N"})
     )
     client = signed_in(app, "admin")
-    answer = client.post("/schemes/new/drafts/first-version/discard", data={"csrf_token": csrf_token(client, "/account"), "reason": "x"})
+    data = {"csrf_token": csrf_token(client, "/account"), "reason": "x", "typed": "first-version"}
+    answer = client.post("/schemes/new/drafts/first-version/discard", data=data)
     assert answer.status_code == 409
     assert "this draft is all there is of it" in answer.text
     assert [draft.name for draft in services.schemes.drafts(system_actor("tests"), "new")] == ["first-version"]

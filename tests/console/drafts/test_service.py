@@ -84,7 +84,6 @@ def test_a_document_says_what_stands_in_the_file_and_what_is_published(drafts: D
     ]
 
 
-@pytest.mark.feature("A1.1")
 def test_a_field_is_changed_in_its_place_and_nothing_else_of_the_file(drafts: Drafts, services: Services, administrator: Actor) -> None:
     before = services.schemes.file(administrator, SCHEME, CARD_PATH)
     saved = drafts.edit(administrator, SCHEME, "work", CARD_PATH, {"name.en": "Demo Campus Card", "disallow_delete": True})
@@ -98,7 +97,6 @@ def test_a_field_is_changed_in_its_place_and_nothing_else_of_the_file(drafts: Dr
     assert restored.document.values == restored.document.published
 
 
-@pytest.mark.feature("A1.2")
 def test_saving_what_is_there_is_no_commit(drafts: Drafts, services: Services, administrator: Actor) -> None:
     first = head(services, administrator)
     for path in ("description.xml", ISSUER_PATH, CARD_PATH):
@@ -233,7 +231,6 @@ def test_two_who_change_different_fields_lose_nothing(drafts: Drafts, services: 
     assert (saved.document.values["name.en"], saved.document.values["name.nl"]) == ("Demo Hers", "Demo Zijn")
 
 
-@pytest.mark.feature("H6.3")
 def test_two_who_change_one_field_meet_in_a_conflict_and_decide(
     drafts: Drafts, services: Services, administrator: Actor, bram: Actor
 ) -> None:
@@ -332,7 +329,6 @@ def at_once(works: list[Callable[[], object]]) -> list[object]:
     return results
 
 
-@pytest.mark.feature("H6.1")
 def test_five_at_once_lose_no_word_in_different_fields(drafts: Drafts, services: Services, administrator: Actor) -> None:
     seen = head(services, administrator)
     keys = ("name.en", "name.nl", "description.en", "description.nl", "attributes.level.name.en")
@@ -443,7 +439,6 @@ def test_logos_are_set_and_taken_away(drafts: Drafts, services: Services, admini
 # --- what a draft changes ---
 
 
-@pytest.mark.feature("A12.1")
 def test_changes_are_told_by_entity_and_field_and_line_by_line(drafts: Drafts, services: Services, administrator: Actor) -> None:
     drafts.edit(administrator, SCHEME, "work", CARD_PATH, {"name.en": "Demo Campus Card"})
     drafts.set_logo(administrator, SCHEME, "work", ISSUER_PATH, picture())
@@ -485,7 +480,6 @@ def test_a_finding_is_located_in_its_form(drafts: Drafts, services: Services, ad
     assert len(drafts.locate(administrator, SCHEME, None, published)) == len(published.findings)
 
 
-@pytest.mark.feature("A5.2")
 def test_a_break_is_located_with_its_alternative(drafts: Drafts, services: Services, administrator: Actor) -> None:
     content = services.schemes.file(administrator, SCHEME, CARD_PATH)
     services.schemes.save(administrator, SCHEME, "work", {CARD_PATH: content.replace(b'id="level"', b'id="grade"')}, "Rename")
@@ -507,7 +501,6 @@ def moved(installation: Installation, drafts: Drafts, administrator: Actor) -> s
     return publish(installation, administrator, other)
 
 
-@pytest.mark.feature("A13.1", "A13.2", "B12.1")
 def test_a_draft_goes_onto_a_newer_version_field_by_field(
     installation: Installation, drafts: Drafts, administrator: Actor, moved: str
 ) -> None:
@@ -526,7 +519,6 @@ def test_a_draft_goes_onto_a_newer_version_field_by_field(
     assert services.audit.entries(administrator, action="scheme.draft_rebase")[0].changes["commit"][1] == rebased.draft.head
 
 
-@pytest.mark.feature("H6.3")
 @pytest.mark.parametrize(
     ("decision", "result"), [(Side.MINE, "Demo Mine"), (Side.THEIRS, "Demo Published"), ("Demo Between", "Demo Between")]
 )
@@ -583,7 +575,6 @@ def test_a_scheme_that_was_never_published_has_nothing_to_rebase_onto_or_to_rest
     assert services.drafts.changes(administrator, "zeedam-demo", draft.name).before is None
 
 
-@pytest.mark.feature("B8.1", "B8.2", "B8.3")
 def test_a_version_is_restored_but_for_what_may_not_disappear(installation: Installation, drafts: Drafts, administrator: Actor) -> None:
     services = installation.services
     first = services.schemes.versions(administrator, SCHEME)[-1]
