@@ -105,6 +105,14 @@ _LANGUAGES = FieldText(
     example="en",
 )
 
+_SCHEME_LANGUAGES = FieldText(
+    "languages",
+    _l("Languages"),
+    _l("Codes of the languages that every text needs, one per line. Without them, en and nl."),
+    Control.LIST,
+    example="en",
+)
+
 _SCHEME_LAYOUT = Layout(
     (
         Section(
@@ -113,7 +121,7 @@ _SCHEME_LAYOUT = Layout(
             (
                 FieldText("name", _l("Name"), _l("What the scheme is called in lists."), asked=True),
                 FieldText("description", _l("Description"), _l("What it is for, in a sentence."), Control.TEXT, asked=True),
-                _LANGUAGES,
+                _SCHEME_LANGUAGES,
             ),
         ),
         Section(
@@ -339,7 +347,7 @@ _REQUESTOR_SCHEME_LAYOUT = Layout(
         Section(
             "addresses",
             _l("Addresses and languages"),
-            (FieldText("url", _l("Address of the scheme"), _l("Where wallets fetch it."), asked=True), _LANGUAGES),
+            (FieldText("url", _l("Address of the scheme"), _l("Where wallets fetch it."), asked=True), _SCHEME_LANGUAGES),
         ),
         Section(
             "fixed",

@@ -98,7 +98,7 @@ def test_two_drafts_from_import_to_restore(browser: Browser, console: RunningCon
         for label, text in (("Name", "Demo Parking"), ("Description", "Where you may park"), ("Label on the card", "Plate")):
             for language in ("en", "nl"):
                 page.get_by_label(f"{label} {language}").fill(f"{text} {language}")
-        page.get_by_role("textbox", name="First attribute").fill("plate")
+        page.get_by_role("textbox", name="Identifier of the attribute").fill("plate")
         page.get_by_role("button", name="Add credential type").click()
         expect(page.get_by_text("Must have 1 to 100 letters, digits, - or _.").first).to_be_visible()
         demand_accessible(page)
