@@ -34,6 +34,7 @@ PARITY = {
     "schemes.add_issuer": ("POST /schemes/<scheme_id>/drafts/<draft>/issuers", "schemes add-issuer"),
     "schemes.add_credential_type": ("POST /schemes/<scheme_id>/drafts/<draft>/credential-types", "schemes add-credential-type"),
     "schemes.export": ("GET /schemes/<scheme_id>/archive", "schemes export"),
+    "schemes.version": ("GET /schemes/<scheme_id>/versions", "schemes versions"),
     "schemes.versions": ("GET /schemes/<scheme_id>/versions", "schemes versions"),
     "schemes.drafts": ("GET /schemes/<scheme_id>/drafts", "schemes drafts"),
     "schemes.draft": ("GET /schemes/<scheme_id>/drafts/<draft>", "schemes drafts"),
