@@ -141,6 +141,7 @@ def start_draft(scheme_id: str) -> ResponseReturnValue:
 @schemes.post("/<scheme_id>/drafts/<draft>/discard")
 def discard_draft(scheme_id: str, draft: str) -> ResponseReturnValue:
     """Throw a draft away; what is published stays. Its name is typed, since nothing brings it back."""
+    authorize(actor(), Action.SCHEME_EDIT, scheme_scope(scheme_id))
     if request.form.get("typed", "").strip() != draft:
         flash(gettext("Nothing was discarded: type the name of the draft, %(name)s, to confirm.", name=draft), "bad")
         return redirect(url_for("drafts.show_draft", scheme_id=scheme_id, draft=draft))

@@ -23,6 +23,7 @@ ROUTES = Path(__file__).with_name("routes.txt")
 
 #: Values for the parts of addresses; none of these exist.
 PARTS = {
+    "commit": "0" * 40,
     "scheme_id": "absent",
     "issuer": "RU",
     "credential_type": "card",
@@ -124,8 +125,6 @@ def test_reading_is_all_that_an_auditor_may_do(app: Flask) -> None:
             "method": "token",
             "request": "{}",
             "reason": "x",
-            "typed": PARTS["draft"],
-            "remove": "logo",
         }
         refused[endpoint] = client.post(path, data=data).status_code
     # Where the object is absent the service may say so first; nothing is ever done.

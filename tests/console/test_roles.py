@@ -144,6 +144,7 @@ ACTIONS: Final[dict[str, Action | None]] = {
     "schemes.discard_draft": Action.SCHEME_EDIT,
     "schemes.import_scheme": Action.SCHEME_IMPORT,
     "schemes.list_schemes": None,
+    "schemes.new_scheme": Action.SCHEME_IMPORT,
     "schemes.picture": Action.SCHEME_VIEW,
     "schemes.show_credential_type": Action.SCHEME_VIEW,
     "schemes.show_issuer": Action.SCHEME_VIEW,
@@ -151,6 +152,10 @@ ACTIONS: Final[dict[str, Action | None]] = {
     "schemes.start_draft": Action.SCHEME_EDIT,
     "static": None,
     "styleguide.components": None,
+    "versions.export": Action.SCHEME_VIEW,
+    "versions.list_versions": Action.SCHEME_VIEW,
+    "versions.restore": Action.SCHEME_EDIT,
+    "versions.show_version": Action.SCHEME_VIEW,
 }
 
 PARTS: Final = {
@@ -250,7 +255,6 @@ def refusals(app: Flask, installation: Installation, name: str, denied: set[Acti
             answer = client.open(path, method=method, json=body, query_string=query, headers={"Authorization": f"Bearer {token}"})
         else:
             data = {"csrf_token": form, "reason": "x", "title": "x", "name": "other", "source": "/absent", "channel": "demo"}
-            data |= {"typed": PARTS["draft"], "remove": "logo"}
             answer = client.open(path, method=method, data=data | {"method": "token"} if method == "POST" else None)
         if answer.status_code not in (403, 404):
             wrong[f"{method} {path}"] = answer.status_code
