@@ -27,7 +27,7 @@ from gateway.database import Database
 from gateway.inputs import ConflictError, InvalidInputError, Message, NotFoundError
 from idemix.clock import Clock
 from idemix.errors import MalformedSchemeError
-from idemix.scheme.descriptions import SchemeManager
+from idemix.scheme.descriptions import SchemeManager, parse_issuer
 from idemix.scheme.diff import compare_versions, entity_of, raw_lines, value_changes
 from idemix.scheme.documents import Document, Field, Fixed, Group, Kind, Value, Values, document_kind, find_place
 from idemix.scheme.documents.document import rule_of
@@ -514,7 +514,7 @@ class Drafts:
             entity_of(document.path, scheme_id).id,
             document.values,
             self._published_values(scheme_id, document.path),
-            _languages(document, description.languages if description is not None else ()),
+            _languages(document, _issuer_languages(tree, document.path) or (description.languages if description is not None else ())),
             demo,
             document.path.removesuffix("description.xml") + "logo.png" in tree,
         )
@@ -651,6 +651,17 @@ def _order_rule(key: str, value: Value, published: Mapping[str, Value] | None) -
             name=gone,
         )
     return Message("published attributes keep their places; the order on the card is another field of each")
+
+
+def _issuer_languages(tree: Mapping[str, bytes], path: str) -> tuple[str, ...]:
+    """The languages that the issuer of a credential type declares; of another document none."""
+    issuer = f"{path.partition('/')[0]}/description.xml"
+    if "/Issues/" not in path or issuer not in tree:
+        return ()
+    try:
+        return parse_issuer(tree[issuer], issuer).languages
+    except MalformedSchemeError:
+        return ()  # the check says that it cannot be read
 
 
 def _languages(document: Document, declared: tuple[str, ...]) -> tuple[str, ...]:
