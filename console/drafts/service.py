@@ -514,7 +514,9 @@ class Drafts:
             entity_of(document.path, scheme_id).id,
             document.values,
             self._published_values(scheme_id, document.path),
-            _languages(document, _issuer_languages(tree, document.path) or (description.languages if description is not None else ())),
+            document_languages(
+                document, _issuer_languages(tree, document.path) or (description.languages if description is not None else ())
+            ),
             demo,
             document.path.removesuffix("description.xml") + "logo.png" in tree,
         )
@@ -664,7 +666,9 @@ def _issuer_languages(tree: Mapping[str, bytes], path: str) -> tuple[str, ...]:
         return ()  # the check says that it cannot be read
 
 
-def _languages(document: Document, declared: tuple[str, ...]) -> tuple[str, ...]:
+def document_languages(document: Document, declared: tuple[str, ...]) -> tuple[str, ...]:
+    """The languages in which a document's texts are asked for: those that it declares, else those declared above it, else English and
+    Dutch; and all others that it uses."""
     own = document.values.get("languages")
     asked = tuple(str(language) for language in own) if isinstance(own, tuple) and own else declared or ("en", "nl")
     used = dict.fromkeys(place.language for key in document.values if (place := document.place(key)).language)

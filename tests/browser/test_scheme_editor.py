@@ -66,7 +66,10 @@ def publish(page: Page) -> None:
 
 
 @pytest.mark.feature("A1.1")
+@pytest.mark.feature("A12.1")
 @pytest.mark.feature("A13.1")
+@pytest.mark.feature("B2.1")
+@pytest.mark.feature("B2.2")
 @pytest.mark.feature("B8.1")
 @pytest.mark.feature("B8.2")
 @pytest.mark.feature("B12.1")
@@ -147,12 +150,15 @@ def test_two_drafts_from_import_to_restore(browser: Browser, console: RunningCon
         page.goto(f"{console.url}/schemes/irma-demo/drafts/parking-permit/changes")
         expect(page.get_by_text("irma-demo.RU.parkingPermit", exact=True)).to_be_visible()
         expect(page.get_by_text("1 thing changes")).to_be_visible()
+        page.get_by_role("link", name="Line by line").click()
+        expect(page.get_by_role("region", name=PERMIT)).to_contain_text('+    <Attribute id="plate">'.replace("    ", "\t\t"))
         demand_accessible(page)
         page.get_by_role("link", name="Check draft").click()
         publish(page)
         second = verified_head(repository)
         installed = follow(console, installed)
-        assert len({imported, first, second}) == 3
+        # Each publication is one commit on the one before, with content and signature in it.
+        assert [info.parents for info in repository.log(second, limit=2)] == [(first,), (imported,)]
         assert Document(PERMIT, installed[PERMIT]).values["attributes"] == ("plate", "zone")
         assert Document(CARD, installed[CARD]).values["description.en"] == "Shows that you study here"
 
@@ -303,3 +309,25 @@ def test_a_scheme_begins_in_the_browser(browser: Browser, console: RunningConsol
         page.get_by_role("link", name="Texts, addresses and languages").click()
         expect(page.locator("[id='url']")).to_have_value("https://schemes.rivendam.example/rivendam-demo")
         demand_accessible(page)
+
+
+@pytest.mark.feature("H7.1")
+@pytest.mark.feature("H7.2")
+def test_a_draft_is_discarded_by_typing_its_name(browser: Browser, console: RunningConsole) -> None:
+    services, actor = console.services, system_actor("tests")
+    services.schemes.import_scheme(actor, SchemeImport(str(shared("schemes", "mutant-base", "irma-demo"))))
+    services.schemes.start_draft(actor, "irma-demo", "Away with it", "away")
+    services.drafts.edit(actor, "irma-demo", "away", CARD, {"name.en": "Demo Gone"})
+    with watched_page(browser) as page:
+        sign_in(page, console.url, ADMINISTRATOR.name, ADMINISTRATOR.password)
+        page.goto(f"{console.url}/schemes/irma-demo/drafts/away/")
+        page.get_by_role("button", name="Discard draft").click()
+        dialog = page.get_by_role("dialog", name="Discard draft away?")
+        expect(dialog).to_contain_text("1 change is gone")
+        demand_accessible(page)
+        dialog.get_by_role("button", name="Discard draft").click()
+        expect(dialog).to_be_visible()
+        dialog.get_by_label("Type away to confirm").fill("away")
+        dialog.get_by_role("button", name="Discard draft").click()
+        expect(page.get_by_role("heading", name="IRMA Demo", level=1)).to_be_visible()
+    assert services.schemes.drafts(actor, "irma-demo") == ()
