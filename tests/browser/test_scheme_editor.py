@@ -70,6 +70,7 @@ def publish(page: Page) -> None:
 @pytest.mark.feature("A13.1")
 @pytest.mark.feature("B2.1")
 @pytest.mark.feature("B2.2")
+@pytest.mark.feature("B6.2")
 @pytest.mark.feature("B8.1")
 @pytest.mark.feature("B8.2")
 @pytest.mark.feature("B12.1")
@@ -125,6 +126,7 @@ def test_two_drafts_from_import_to_restore(browser: Browser, console: RunningCon
         expect(page.get_by_text("This draft cannot be published")).to_be_visible()
         expect(page.get_by_role("button", name="Publish")).to_have_attribute("aria-disabled", "true")
         demand_accessible(page)
+        assert verified_head(repository) == imported  # a check publishes nothing
         page.get_by_role("region", name="Errors").get_by_role("link").first.click()
         page.wait_for_url(f"**/documents/{PERMIT}**")
         page.locator("[id='attributes.zone']").evaluate("details => { details.open = true }")
