@@ -6,6 +6,7 @@ from flask_babel import gettext
 from werkzeug.utils import redirect
 
 from console.authentication import actor, services
+from console.formats import day_and_time
 from console.messages import finished, translated
 from console.schemes.forms import DraftForm
 from console.schemes.models import VersionInfo
@@ -40,7 +41,7 @@ def show_version(scheme_id: str, commit: str) -> str:
     return render_template(
         "versions/version.html",
         scheme=services().schemes.get(actor(), scheme_id),
-        version=version,
+        chosen=version,
         before=before,
         comparison=services().drafts.compare(actor(), scheme_id, base, version.commit),
         raw=services().drafts.raw(actor(), scheme_id, base, version.commit) if "raw" in request.args else None,
@@ -72,7 +73,7 @@ def restore(scheme_id: str, commit: str) -> ResponseReturnValue:
     page = render_template(
         "versions/restore.html",
         scheme=services().schemes.get(actor(), scheme_id),
-        version=version,
+        chosen=version,
         restoration=services().drafts.restoration(actor(), scheme_id, version.commit),
         form=form,
     )
@@ -91,5 +92,4 @@ def _name(version: VersionInfo | None) -> str:
     """What a version is called: when it was signed."""
     if version is None:
         return gettext("Nothing")
-    moment = version.timestamp or version.committed_at
-    return f"{moment:%Y-%m-%d %H:%M}"
+    return day_and_time(version.timestamp or version.committed_at)

@@ -1,5 +1,7 @@
 """Every page, in both themes, wide and narrow: accessible, within its window, without an error or a violation of the policy."""
 
+import re
+
 import pytest
 from playwright.sync_api import Browser, expect
 
@@ -21,6 +23,7 @@ def test_every_page_is_accessible(browser: Browser, filled_console: RunningConso
         for path in addresses().values():
             page.goto(filled_console.url + path)
             assert page.locator("html").get_attribute("data-bs-theme") == ("dark" if dark else "light")
+            assert re.fullmatch(r"irmahub [0-9.]+", page.locator(".ih-foot > span").first.inner_text())
             demand_accessible(page)
 
 

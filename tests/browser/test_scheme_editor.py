@@ -167,6 +167,11 @@ def test_two_drafts_from_import_to_restore(browser: Browser, console: RunningCon
         # The imported version's texts are restored; the added credential type stays, and the page says why.
         page.goto(f"{console.url}/schemes/irma-demo/versions/")
         demand_accessible(page)
+        page.get_by_role("row").nth(1).get_by_role("link").first.click()
+        expect(page.get_by_text("1 thing changes")).to_be_visible()
+        expect(page.locator(".ih-foot")).to_contain_text("irmahub 0.")
+        demand_accessible(page)
+        page.go_back()
         page.get_by_role("link", name=f"Restore as draft: version {imported[:12]}").click()
         kept = page.get_by_role("row").filter(has_text="irma-demo.RU.parkingPermit")
         expect(kept).to_contain_text("Added since: wallets know it, and it may not disappear.")
