@@ -69,7 +69,7 @@ def test_import_check_publish_rotate_and_refuse(browser: Browser, console: Runni
 
         # Import from the bare repository.
         page.get_by_role("link", name="Import scheme").click()
-        page.get_by_label("Directory or git address").fill(str(repository.path))
+        page.get_by_label("Directory or address").fill(str(repository.path))
         page.get_by_role("button", name="Import scheme").click()
         expect(page.get_by_role("heading", name="IRMA Demo", level=1)).to_be_visible()
         expect(page.get_by_role("link", name="Demo University")).to_be_visible()
