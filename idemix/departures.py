@@ -46,6 +46,9 @@ _RULES: Final = (
         "blind-indices", MalformedProofError, "A commitment holds shares of exactly the random blind attributes of its credential type."
     ),
     Departure("element-range", InvalidProofError, "A group element in a proof lies between 1 and n and is coprime to n."),
+    Departure("range-proof-index", MalformedProofError, "A range proof is about an attribute that its disclosure proof hides."),
+    Departure("range-proof-form", MalformedProofError, "A range proof has each of its parts, and a factor from 1 to 2^63 - 1."),
+    Departure("range-proof-count", MalformedProofError, "A disclosure proof carries at most 32 range proofs."),
     Departure("secret-key-hidden", MalformedProofError, "A disclosure that answers a request hides the secret key."),
     Departure("metadata-disclosed", MalformedProofError, "A disclosure that answers a request shows the metadata attribute."),
     Departure("unknown-proof-key", MalformedProofError, "A proof has only the keys of its kind, spelled as they should be."),

@@ -48,8 +48,6 @@ def _later_row(record: Record) -> str | None:
     for proof in proofs if isinstance(proofs, list) else []:
         if isinstance(proof, dict) and proof.get("nonrev_proof") is not None:
             return "I9"
-        if isinstance(proof, dict) and proof.get("rangeproofs"):
-            return "I10"
     return None
 
 
