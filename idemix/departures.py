@@ -49,6 +49,11 @@ _RULES: Final = (
     Departure("range-proof-index", MalformedProofError, "A range proof is about an attribute that its disclosure proof hides."),
     Departure("range-proof-form", MalformedProofError, "A range proof has each of its parts, and a factor from 1 to 2^63 - 1."),
     Departure("range-proof-count", MalformedProofError, "A disclosure proof carries at most 32 range proofs."),
+    Departure(
+        "keyshare-jwt",
+        MalformedProofError,
+        "A keyshare server's JWT says in sub that it is a ProofP, has a plain number as kid or none, and holds nothing else.",
+    ),
     Departure("secret-key-hidden", MalformedProofError, "A disclosure that answers a request hides the secret key."),
     Departure("metadata-disclosed", MalformedProofError, "A disclosure that answers a request shows the metadata attribute."),
     Departure("unknown-proof-key", MalformedProofError, "A proof has only the keys of its kind, spelled as they should be."),

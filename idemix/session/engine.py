@@ -273,7 +273,7 @@ class SessionEngine:
             if not isinstance(wanted, IssuanceRequest):
                 raise WrongEndpointError
             try:
-                commitments = Commitments.of(message, wanted, self._configuration)
+                commitments = Commitments.of(message, wanted, self._configuration, now=now)
             except SessionError as refusal:
                 raise self._failed(session, refusal) from refusal
             verified = self._verified(session, partial(verify_commitments, commitments, self._configuration, now=now), tells_cause=False)

@@ -17,7 +17,7 @@ FILES = {
     "cl.json": ("I2.1", "I2.2"),
     "keys.json": ("I1.1", "I1.2", "I1.3", "I1.4"),
     "permissions.json": ("D5.2",),
-    "proofs.json": ("I2.1", "I2.2"),
+    "proofs.json": ("I2.1", "I2.2", "I11"),
     "rangeproof.json": ("I10",),
     "requests.json": ("I4.1", "I4.2"),
     "revocation.json": (),
