@@ -14,19 +14,21 @@ from hypothesis import strategies as st
 from idemix.errors import IdemixError, InvalidTimestampError
 from idemix.messages import SignedMessage
 from idemix.proofs import ProofD, ProofList
+from idemix.request import SignatureRequest, parse_session_request
 from idemix.scheme.configuration import Configuration
 from idemix.session.session import Session
 from idemix.timestamp import ED25519, NO_KEYS, Stamped, TimestampKeys, stamped_value, timestamp_server
 from idemix.timestamp.proof_of_work import WorkRequest
 from idemix.verification import AttributeStatus, ProofStatus, Verified, verify_signed_message
-from tests.support.sessions import FULL_NAME, STUDENT_CARD, World, encode, issuance, signature
-from tests.support.timestamps import MemoryService
+from tests.support.clock import START
+from tests.support.sessions import FULL_NAME, STUDENT_CARD, World, encode, issuance, recorded_configuration, signature
+from tests.support.shared import shared
+from tests.support.timestamps import URL, MemoryService
 from tests.support.timestamps import timestamp_server as make_server
 
 TEXT = "I owe you everything"
 LEVEL = [["irma-demo.RU.studentCard.level"]]
 NAME = [["irma-demo.MijnOverheid.fullName.firstname"]]
-EMAIL = {"credential": "test.test.email", "attributes": {"email": "a@example.com"}}
 
 
 class StampedWorld(World):
@@ -200,6 +202,26 @@ def test_a_message_of_the_older_form_has_a_stamp_on_the_attributes() -> None:
     old, new = (stamped_value(TEXT, [stamped], old_form=form) for form in (True, False))
     assert old != new
     assert stamped.attributes == [0, builder.attributes[1], 0, 0, 0, builder.attributes[5]]
+
+
+@pytest.mark.feature("I8.2")
+@pytest.mark.parametrize("name", ["signature-v2.8", "signature-conjunction", "signature-legacy-request"])
+def test_what_the_reference_recorded_with_its_own_app(name: str) -> None:
+    """The recorder's key stands in for that of the server that the scheme names."""
+    folder = shared("vectors", "transcripts")
+    recorded_key = bytes.fromhex(json.loads((folder / "index.json").read_bytes())["server_configuration"]["timestamp_public_key_hex"])
+    exchanges = json.loads((folder / f"{name}.json").read_bytes())["exchanges"]
+    connected = next(entry for entry in exchanges if entry["side"] == "app" and entry["method"] == "GET")
+    answered = next(entry for entry in exchanges if entry["path"].endswith("/proofs"))
+    request = parse_session_request(json.loads(connected["response_body"])["request"]).request
+    assert isinstance(request, SignatureRequest)
+    message = SignedMessage.parse(answered["request_body"])
+    assert message.timestamp is not None
+    keys = TimestampKeys(frozenset({(URL, recorded_key)}))
+    for wanted in (request, None):
+        for trusted, status in ((keys, ProofStatus.VALID), (NO_KEYS, ProofStatus.INVALID_TIMESTAMP)):
+            verified = verify_signed_message(message, wanted, recorded_configuration(), now=START, timestamp_keys=trusted)
+            assert verified.status is status
 
 
 class TestServers:
