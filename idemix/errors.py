@@ -77,6 +77,10 @@ class InvalidProofError(VerificationError):
     """A zero-knowledge proof does not hold."""
 
 
+class InvalidTimestampError(VerificationError):
+    """A time stamp on a signature does not hold, or cannot be had."""
+
+
 class HashMismatchError(VerificationError):
     """A file of a scheme is not the one its index lists. `path` is relative to the scheme."""
 

@@ -16,7 +16,15 @@ from gmpy2 import mpz
 
 from .credential.attributes import decode_attribute, decode_random_blind
 from .credential.metadata import MetadataAttribute
-from .errors import InvalidProofError, MalformedProofError, VerificationError
+from .errors import (
+    IdemixError,
+    InvalidProofError,
+    InvalidTimestampError,
+    MalformedError,
+    MalformedProofError,
+    UnknownPublicKeyError,
+    VerificationError,
+)
 from .keys.public import PublicKey
 from .messages import DisclosedIndex, Disclosure, Indices, SignedMessage
 from .proofs import ProofD, ProofList, ProofU, verify_proof_list
@@ -26,6 +34,7 @@ from .request.signature import SignatureRequest
 from .scheme.configuration import Configuration
 from .scheme.descriptions import CredentialType
 from .scheme.identifiers import AttributeTypeId, CredentialTypeId, SchemeManagerId
+from .timestamp import NO_KEYS, Stamped, Timestamp, TimestampKeys, stamped_value, timestamp_server
 
 #: Positions among the bases of a key; those of the credential type's attributes follow.
 _METADATA: Final = 1
@@ -137,12 +146,12 @@ class Verified:
     Attributes:
         status: how the proofs stand to the request.
         disclosed: the attributes, also where some are missing or expired; none where the proofs do not hold.
-        refusal: why the proofs do not hold, where `status` is INVALID because of them.
+        refusal: why the proofs or the time stamp do not hold, where `status` is INVALID or INVALID_TIMESTAMP because of them.
     """
 
     status: ProofStatus
     disclosed: DisclosedAttributes = ()
-    refusal: VerificationError | None = None
+    refusal: IdemixError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,17 +253,24 @@ def verify_disclosure(disclosure: Disclosure, request: SessionRequest, configura
 
 
 def verify_signed_message(
-    message: SignedMessage, request: SignatureRequest | None, configuration: Configuration, *, now: datetime
+    message: SignedMessage,
+    request: SignatureRequest | None,
+    configuration: Configuration,
+    *,
+    now: datetime,
+    timestamp_keys: TimestampKeys = NO_KEYS,
 ) -> Verified:
     """Verify a signed message, against the request it answers or on its own.
 
-    Without request every attribute is EXTRA, in one list. A message with a time stamp is INVALID_TIMESTAMP: none is trusted.
+    Without request every attribute is EXTRA, in one list. A message with a time stamp is judged at the time of the stamp, once
+    that was verified.
 
     Args:
         message: the app's answer.
         request: what was asked, implicit disclosures appended; or None.
         configuration: the loaded schemes.
-        now: the moment at which credentials must not have expired.
+        now: the moment at which credentials must not have expired, where there is no time stamp.
+        timestamp_keys: the keys of time-stamp servers that are trusted.
 
     Raises:
         UnknownPublicKeyError, WrongProofKindError, IndexOutOfRangeError, MalformedProofError: as `verify_disclosure`.
@@ -264,8 +280,13 @@ def verify_signed_message(
     context, nonce = message.proof_context(), message.proof_nonce()
     if request is not None and not _matches(message, request):
         return Verified(ProofStatus.UNMATCHED_REQUEST)
+    at = now.timestamp()
     if message.timestamp is not None:
-        return Verified(ProofStatus.INVALID_TIMESTAMP)
+        try:
+            _verify_timestamp(message, message.timestamp, configuration, timestamp_keys)
+        except (MalformedError, UnknownPublicKeyError, InvalidTimestampError) as refusal:
+            return Verified(ProofStatus.INVALID_TIMESTAMP, refusal=refusal)
+        at = message.timestamp.time
     shown = [ShownCredential.of(proof, configuration, f"signature[{i}]") for i, proof in enumerate(message.signature)]
     return verify_shown(
         message.disclosure,
@@ -275,8 +296,26 @@ def verify_signed_message(
         context=context,
         nonce=nonce,
         is_signature=True,
-        at=now.timestamp(),
+        at=at,
     )
+
+
+def _verify_timestamp(message: SignedMessage, stamp: Timestamp, configuration: Configuration, keys: TimestampKeys) -> None:
+    """Verify that a time stamp is on the message, the randomized signatures and what is disclosed.
+
+    Raises:
+        InvalidTimestampError: it is not, or there is no one server whose stamps count.
+        WrongProofKindError, MalformedError, UnknownPublicKeyError: what it is on cannot be told.
+
+    Source: irmago `irma/timestamp.go` (VerifyTimestamp).
+    """
+    shown = [ShownCredential.of(proof, configuration, f"signature[{i}]") for i, proof in enumerate(message.signature)]
+    server = timestamp_server(configuration.schemes[credential.type.id.scheme] for credential in shown)
+    stamped = [
+        Stamped(credential.proof.A, credential.proof.a_disclosed, len(credential.type.attributes) + _FIRST_ATTRIBUTE, credential.public_key)
+        for credential in shown
+    ]
+    keys.verify(stamp, stamped_value(message.message, stamped, old_form=not message.ld_context), server)
 
 
 def _matches(message: SignedMessage, request: SignatureRequest) -> bool:

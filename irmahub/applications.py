@@ -87,6 +87,7 @@ def _gateway(settings: Settings, services: Services) -> Flask:
             "no_auth": False,
             "jwt_privkey": _pem(services.custody),
             "sse": True,
+            "timestamp_keys": settings.timestamp_keys,
             "production": settings.production,
         },
         command_defaults=False,

@@ -65,6 +65,10 @@ class PairingFailedError(IdemixError):
         self.status = status
 
 
+class TimestampServerError(IdemixError):
+    """A time-stamp server does not answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class WalletFile:
     """Where a wallet lies on disk: JSON, readable by its owner alone.
@@ -112,6 +116,29 @@ class SessionOutcome:
         return tuple(held for outcome in self.outcomes for held in outcome.received)
 
 
+@dataclass(frozen=True, slots=True)
+class HttpTimestamps:
+    """The way to time-stamp servers over HTTP.
+
+    Attributes:
+        http: the connection.
+    """
+
+    http: httpx.Client
+
+    def post(self, url: str, body: bytes) -> bytes:
+        """Post to a server.
+
+        Raises:
+            TimestampServerError: it does not answer.
+            ServerRefusedError: it answers with an error.
+        """
+        try:
+            return _checked(self.http.post(url, content=body, headers=_JSON)).content
+        except httpx.HTTPError as error:
+            raise TimestampServerError(f"the time-stamp server {url} does not answer: {error}") from error
+
+
 class WalletClient:
     """Does sessions with a wallet.
 
@@ -122,6 +149,8 @@ class WalletClient:
         choose: picks what to disclose.
         show_pairing_code: shows a pairing code to the holder.
         random: makes the secret that binds a session to this wallet.
+        stamps: whether signatures get a time stamp of their schemes' server, over the same connection.
+        clock: tells the time to a wallet that comes from a file.
     """
 
     def __init__(
@@ -133,14 +162,18 @@ class WalletClient:
         choose: Chooser = default_choice,
         show_pairing_code: Callable[[str], None] = lambda _code: None,
         random: RandomSource = SYSTEM_RANDOM,
+        stamps: bool = False,
+        clock: Clock = system_clock,
     ) -> None:
         if isinstance(wallet, WalletFile):
             self._file: WalletFile | None = wallet
-            self.wallet = wallet.load(configuration or Configuration())
+            self.wallet = wallet.load(configuration or Configuration(), clock=clock)
         else:
             self._file, self.wallet = None, wallet
         self._owns_http = http is None
         self._http = http or httpx.Client(timeout=TIMEOUT_SECONDS)
+        if stamps:
+            self.wallet.timestamps = HttpTimestamps(self._http)
         self._choose = choose
         self._show_pairing_code = show_pairing_code
         self._random = random

@@ -39,6 +39,7 @@ class CredentialBuilder:
         nonce2: mpz,
         blind_indices: Collection[int] = (),
         random: RandomSource = SYSTEM_RANDOM,
+        keyshare_p: mpz | None = None,
     ) -> Self:
         """Choose the random parts of the commitment.
 
@@ -49,8 +50,9 @@ class CredentialBuilder:
             nonce2: a fresh nonce, the same for all credentials of the session.
             blind_indices: the bases of the type's random blind attributes.
             random: the source of randomness.
+            keyshare_p: the keyshare server's P under that key, where the scheme has one.
         """
-        return cls(CommitmentBuilder.create(public_key, secret_key, blind_indices, random), context, nonce2)
+        return cls(CommitmentBuilder.create(public_key, secret_key, blind_indices, random, keyshare_p), context, nonce2)
 
     def commit(self, secret_randomizer: mpz) -> CommittedCommitment:
         """Make the first move of the ProofU."""
@@ -59,7 +61,8 @@ class CredentialBuilder:
     def construct(self, message: IssueSignatureMessage, attributes: Sequence[mpz | None]) -> tuple[CLSignature, tuple[mpz, ...]]:
         """Check the issuer's answer and make the credential's signature of it.
 
-        v = v'' + v', and each random blind attribute is the sum of the two shares.
+        v = v'' + v', and each random blind attribute is the sum of the two shares. With a keyshare server the signature is on its part
+        of the secret key as well, of which P is kept.
 
         Args:
             message: the issuer's answer.
@@ -89,6 +92,6 @@ class CredentialBuilder:
                 raise MalformedProofError(f"attributes[{index}]", "missing")
             else:
                 values.append(attribute)
-        signature = replace(message.signature, v=message.signature.v + self.commitment.v_prime, keyshare_p=None)
+        signature = replace(message.signature, v=message.signature.v + self.commitment.v_prime, keyshare_p=self.commitment.keyshare_p)
         signature.verify(public_key, values)
         return signature, tuple(values)

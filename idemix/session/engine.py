@@ -33,6 +33,7 @@ from ..request.requestor import RequestorRequest
 from ..request.signature import SignatureRequest
 from ..request.validation import check_request
 from ..scheme.configuration import Configuration
+from ..timestamp import NO_KEYS, TimestampKeys
 from ..verification import DisclosedAttribute, ProofStatus, Verified, verify_disclosure, verify_signed_message
 from .access import check_frontend, require_connected, same_secret
 from .errors import (
@@ -97,6 +98,7 @@ class SessionEngine:
         randomness: makes tokens, codes and nonces, and the randomness of signatures.
         describe_error: gives the remote error, as JSON, that a failed session shows in its result.
         primes: gives the primes of signatures; by default each is found when it is needed.
+        timestamp_keys: the keys of time-stamp servers that are trusted.
     """
 
     def __init__(
@@ -108,6 +110,7 @@ class SessionEngine:
         randomness: Randomness,
         describe_error: Callable[[SessionError], Mapping[str, object]],
         primes: PrimePool | None = None,
+        timestamp_keys: TimestampKeys = NO_KEYS,
     ) -> None:
         self._configuration = configuration
         self._issuer_keys = issuer_keys
@@ -116,6 +119,7 @@ class SessionEngine:
         self._randomness = randomness
         self._describe_error = describe_error
         self._primes = primes or PrimePool()
+        self._timestamp_keys = timestamp_keys
 
     # Starting
 
@@ -245,7 +249,7 @@ class SessionEngine:
                 case SignatureRequest() as wanted_signature:
                     message = SignedMessage.parse(body)
                     session = replace(session, signature=message)
-                    verify = partial(verify_signed_message, message, wanted_signature)
+                    verify = partial(verify_signed_message, message, wanted_signature, timestamp_keys=self._timestamp_keys)
                 case _:
                     raise WrongEndpointError
             verified = self._verified(session, partial(verify, self._configuration, now=session.last_active))
@@ -273,7 +277,7 @@ class SessionEngine:
             if not isinstance(wanted, IssuanceRequest):
                 raise WrongEndpointError
             try:
-                commitments = Commitments.of(message, wanted, self._configuration)
+                commitments = Commitments.of(message, wanted, self._configuration, now=now)
             except SessionError as refusal:
                 raise self._failed(session, refusal) from refusal
             verified = self._verified(session, partial(verify_commitments, commitments, self._configuration, now=now), tells_cause=False)

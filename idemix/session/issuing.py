@@ -3,16 +3,19 @@
 Source: irmago `irma/server/irmaserver/helpers.go` (validateIssuanceRequest), `handle.go` (handlePostCommitments).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Self
 
 from ..arith.randomness import RandomSource
 from ..cl.primes import PrimePool
 from ..credential.metadata import MAX_VALIDITY_WEEKS, WEEK_SECONDS, default_expiry, floor_to_week
-from ..errors import UnknownIdentifierError, UnknownPublicKeyError
+from ..errors import IdemixError, InvalidProofError, UnknownIdentifierError, UnknownPublicKeyError
 from ..issuance.issuer import sign_credential
 from ..issuance.messages import IssueCommitmentMessage, IssueSignatureMessage
+from ..keyshare import ProofP, merge_proofs, read_proof_p
 from ..messages import Disclosure
 from ..proofs import ProofU
 from ..request.attribute_list import attribute_list
@@ -20,6 +23,7 @@ from ..request.issuance import CredentialRequest, IssuanceRequest
 from ..request.reading import RequestRuleError
 from ..request.validation import check_credential
 from ..scheme.configuration import Configuration
+from ..scheme.identifiers import SchemeManagerId
 from ..verification import ShownCredential, Verified, WantedCredential, WrongProofKindError, verify_shown
 from .errors import InvalidProofsError, KeyshareProofMissingError, MalformedInputError
 from .keys import IssuerKeys
@@ -74,7 +78,10 @@ def _check_validity(expires_at: int, now: datetime, where: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Commitments:
-    """An app's commitments, taken apart: disclosure proofs first, then one commitment proof per credential to issue."""
+    """An app's commitments, taken apart: disclosure proofs first, then one commitment proof per credential to issue.
+
+    The parts of keyshare servers are merged into the proofs.
+    """
 
     message: IssueCommitmentMessage
     request: IssuanceRequest
@@ -83,13 +90,13 @@ class Commitments:
     proofs: tuple[ProofU, ...]
 
     @classmethod
-    def of(cls, message: IssueCommitmentMessage, request: IssuanceRequest, configuration: Configuration) -> Self:
-        """Take a message apart and look up its keys.
+    def of(cls, message: IssueCommitmentMessage, request: IssuanceRequest, configuration: Configuration, *, now: datetime) -> Self:
+        """Take a message apart, look up its keys and merge the parts of keyshare servers.
 
         Raises:
             MalformedInputError: there are too few proofs, one of those before the commitments discloses nothing, or a key is not known.
-            InvalidProofsError: another proof stands where a commitment should.
-            KeyshareProofMissingError: a proof needs the part of a keyshare server.
+            InvalidProofsError: another proof stands where a commitment should, or a number that is merged is out of bounds.
+            KeyshareProofMissingError: a proof needs the part of a keyshare server, which is not there or not to be trusted.
             MalformedProofError: a disclosure proof has not the structure of one.
         """
         count = len(message.proofs) - len(request.credentials)
@@ -110,13 +117,43 @@ class Commitments:
         except UnknownPublicKeyError as error:
             raise MalformedInputError("Missing public key") from error
         parts: tuple[ShownCredential | WantedCredential, ...] = (*shown, *wanted)
-        for part in parts:
-            if configuration.schemes[part.type.id.scheme].has_keyshare:
-                raise KeyshareProofMissingError(f"no keyshare proof included for scheme {part.type.id.scheme}")
-        commitments = tuple(proof for proof in proofs[count:] if isinstance(proof, ProofU))
+        keyshare_proofs = _keyshare_proofs(message, [part.type.id.scheme for part in parts], configuration, now)
+        try:
+            merged = merge_proofs(message.proofs, keyshare_proofs, [part.public_key for part in parts], "combinedProofs")
+        except InvalidProofError as error:
+            raise InvalidProofsError from error
+        commitments = tuple(proof for proof in tuple(merged)[count:] if isinstance(proof, ProofU))
         if len(commitments) != len(wanted):
             raise InvalidProofsError
-        return cls(message, request, shown, wanted, commitments)
+        return cls(replace(message, proofs=merged), request, shown, wanted, commitments)
+
+
+def _keyshare_proofs(
+    message: IssueCommitmentMessage, schemes: Sequence[SchemeManagerId], configuration: Configuration, now: datetime
+) -> list[ProofP | None]:
+    """Read the keyshare servers' proofs, each JWT once.
+
+    Args:
+        message: holds the JWTs by scheme.
+        schemes: the scheme of each proof.
+        configuration: tells which schemes have a server, and with which keys.
+        now: the moment at which the JWTs must be valid.
+
+    Raises:
+        KeyshareProofMissingError: see `Commitments.of`.
+    """
+    found: dict[SchemeManagerId, ProofP] = {}
+    for scheme in dict.fromkeys(schemes):
+        if not configuration.schemes[scheme].has_keyshare:
+            continue
+        token = message.keyshare_jwts.get(str(scheme))
+        if token is None:
+            raise KeyshareProofMissingError(f"no keyshare proof included for scheme {scheme}")
+        try:
+            found[scheme] = read_proof_p(token, partial(configuration.keyshare_key, scheme), now=now, where=f"proofPJwts.{scheme}")
+        except IdemixError as error:
+            raise KeyshareProofMissingError(str(error), departure=error.departure) from error
+    return [found.get(scheme) for scheme in schemes]
 
 
 def verify_commitments(commitments: Commitments, configuration: Configuration, *, now: datetime) -> Verified:

@@ -21,8 +21,8 @@ from ..issuance.builder import CredentialBuilder
 from ..issuance.messages import IssueCommitmentMessage, IssueSignatureMessage
 from ..json_text import parse_json
 from ..keys.public import PublicKey
-from ..messages import Disclosure, SignedMessage
-from ..proofs import ProofBuilder, build_proof_list
+from ..messages import Disclosure, Indices, SignedMessage
+from ..proofs import DisclosureBuilder, ProofBuilder, build_proof_list
 from ..protocol_version import ProtocolVersion
 from ..request.attribute_list import attribute_list
 from ..request.base import SessionRequest
@@ -35,6 +35,7 @@ from ..scheme.configuration import Configuration
 from ..session.replies import CLIENT_REQUEST_CONTEXT
 from ..session.result import SessionPointer
 from ..session.version import SERVER_VERSION
+from ..timestamp import Stamped, Timestamp, TimestampService, request_timestamp, stamped_value, timestamp_server
 from ..verification import ProofStatus
 from .choice import Candidates, Choice, Chooser, default_choice, find_candidates, group_credentials
 from .credentials import HeldCredential
@@ -88,6 +89,7 @@ class Wallet:
     Attributes:
         configuration: the schemes that the wallet trusts; set it anew when they change.
         credentials: what is held, the oldest first.
+        timestamps: the way to time-stamp servers; without one, signatures have no time stamp.
     """
 
     def __init__(
@@ -98,10 +100,12 @@ class Wallet:
         *,
         clock: Clock = system_clock,
         random: RandomSource = SYSTEM_RANDOM,
+        timestamps: TimestampService | None = None,
     ) -> None:
         self._secret_key = secret_key
         self.configuration = configuration
         self.credentials = tuple(credentials)
+        self.timestamps = timestamps
         self._clock = clock
         self._random = random
 
@@ -187,6 +191,8 @@ class Wallet:
         Raises:
             MalformedRequestError, UnknownIdentifierError, RefusedSessionError: see `read_request`.
             UnsatisfiableRequestError: nothing held satisfies the request.
+            InvalidTimestampError: a signature cannot be stamped.
+            IdemixError: what the way to time-stamp servers raises.
         """
         request = self.read_request(body)
         choice = (*choose(self.candidates(request)), *earlier)
@@ -201,12 +207,43 @@ class Wallet:
             message = IssueCommitmentMessage(nonce2, proofs, indices=indices)
             return PreparedAnswer("commitments", _encode(message.to_json()), request, choice, builders, made_at)
         if isinstance(request, SignatureRequest):
-            signing_nonce = signature_nonce(nonce, request.message)
-            proofs = build_proof_list(disclosures, context=context, nonce=signing_nonce, is_signature=True, random=self._random)
-            signed = SignedMessage(signature=proofs, indices=indices, nonce=nonce, context=context, message=request.message)
+            signed = self._sign(request, [held for held, _ in groups], disclosures, indices)
             return PreparedAnswer("proofs", _encode(signed.to_json()), request, choice, (), made_at)
         proofs = build_proof_list(disclosures, context=context, nonce=nonce, is_signature=False, random=self._random)
         return PreparedAnswer("proofs", _encode(Disclosure(proofs, indices).to_json()), request, choice, (), made_at)
+
+    def _sign(
+        self, request: SignatureRequest, credentials: Sequence[HeldCredential], disclosures: Sequence[DisclosureBuilder], indices: Indices
+    ) -> SignedMessage:
+        """Make an attribute-based signature, stamped where there is a time-stamp server."""
+        stamp = self._timestamp(request.message, credentials, disclosures)
+        nonce = signature_nonce(request.proof_nonce(), request.message, None if stamp is None else stamp.signature.data)
+        context = request.proof_context()
+        return SignedMessage(
+            signature=build_proof_list(disclosures, context=context, nonce=nonce, is_signature=True, random=self._random),
+            indices=indices,
+            nonce=request.proof_nonce(),
+            context=context,
+            message=request.message,
+            timestamp=stamp,
+        )
+
+    def _timestamp(self, message: str, credentials: Sequence[HeldCredential], disclosures: Sequence[DisclosureBuilder]) -> Timestamp | None:
+        """Have a signature stamped; None where no credential's scheme has a time-stamp server, or there is no way to one."""
+        schemes = [self.configuration.schemes[held.type.id.scheme] for held in credentials]
+        if self.timestamps is None or not any(scheme.timestamp_server for scheme in schemes):
+            return None
+        stamped = [
+            Stamped(
+                A=builder.signature.A,
+                disclosed={index: builder.attributes[index] for index in builder.disclosed},
+                count=len(builder.attributes),
+                public_key=builder.public_key,
+            )
+            for builder in disclosures
+        ]
+        server = timestamp_server(schemes)
+        return request_timestamp(self.timestamps, server, stamped_value(message, stamped), now=self._clock())
 
     def _commit(self, credential: CredentialRequest, context: mpz, nonce2: mpz) -> CredentialBuilder:
         credential_type = self.configuration.credential_types[credential.credential_type]

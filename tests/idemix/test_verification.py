@@ -12,6 +12,7 @@ from idemix.errors import MalformedProofError
 from idemix.messages import Disclosure, SignedMessage
 from idemix.proofs import build_proof_list
 from idemix.request import DisclosureRequest, SignatureRequest, parse_session_request
+from idemix.timestamp import Timestamp, TimestampSignature
 from idemix.verification import (
     AttributeStatus,
     IndexOutOfRangeError,
@@ -236,7 +237,7 @@ def test_changed_signed_message(world: World) -> None:
     ):
         assert verify_signed_message(changed, request, schemes, now=now).status is ProofStatus.UNMATCHED_REQUEST
         assert verify_signed_message(changed, None, schemes, now=now).status is ProofStatus.INVALID
-    stamped = replace(message, timestamp={"Time": 1})
+    stamped = replace(message, timestamp=Timestamp(1, "", TimestampSignature("ed25519", b"", bytes(32))))
     assert verify_signed_message(stamped, request, schemes, now=now).status is ProofStatus.INVALID_TIMESTAMP
     empty = replace(message, signature=type(message.signature)(()))
     assert verify_signed_message(empty, request, schemes, now=now).status is ProofStatus.INVALID

@@ -13,6 +13,7 @@ from idemix.session.engine import EngineSettings, SessionEngine
 from idemix.session.randomness import SystemRandomness
 from idemix.session.replies import NextSessionNeeded
 from idemix.session.session import Session
+from idemix.timestamp import NO_KEYS, TimestampKeys
 from idemix.wallet import Outcome, PreparedAnswer, Wallet
 from irmahub.conformance.requests import KeyFiles
 from tests.support.clock import START, SettableClock
@@ -77,7 +78,7 @@ class World:
         self.engine = self.new_engine()
         self.wallet = self.new_wallet()
 
-    def new_engine(self, **settings: Any) -> SessionEngine:
+    def new_engine(self, *, timestamp_keys: TimestampKeys = NO_KEYS, **settings: Any) -> SessionEngine:
         return SessionEngine(
             self.configuration,
             self.keys,
@@ -85,6 +86,7 @@ class World:
             self.clock,
             self.randomness,
             lambda error: {"error": error.code, "message": str(error)},
+            timestamp_keys=timestamp_keys,
         )
 
     def new_wallet(self) -> Wallet:

@@ -208,7 +208,7 @@ DISCLOSURE_CHANGES = {
     "A negative": (put("A", -4), None),
     "A a fraction": (put("A", 1.5), None),
     "another non-revocation proof": (put("nonrev_proof", {}), None),
-    "range proofs": (put("rangeproofs", {"2": []}), None),
+    "no range proofs on an attribute": (put("rangeproofs", {"3": []}), "range-proof-form"),
     "range proofs a list": (put("rangeproofs", []), None),
     "range proofs a number": (put("rangeproofs", 0), None),
 }
