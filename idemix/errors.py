@@ -109,6 +109,10 @@ class NotPermittedError(IdemixError):
     """Someone asks what they have no permission for."""
 
 
+class ComputationError(IdemixError):
+    """A computation with a private key went wrong, as with failing hardware; its result would have given the key away."""
+
+
 class CancelledError(IdemixError):
     """A long computation was called off."""
 

@@ -95,7 +95,7 @@ class PublicKey:
         """
         params = self.params
         attribute = CombShape(params.l_m, teeth=10)
-        response = CombShape(params.l_m_commit + 2, teeth=11)
+        response = CombShape(params.l_m_commit + 2, teeth=12)
         shapes: dict[mpz, Sequence[CombShape]] = dict.fromkeys(self.R, (attribute, response))
         shapes |= {self.S: [CombShape(params.l_v_commit + 1, teeth=11, blocks=5)], Z_inverse: [CombShape(params.l_h, teeth=10)]}
         return PowerProducts(self.N, shapes)
