@@ -138,6 +138,16 @@ class TableCache:
         """What the tables take, in bytes."""
         return self._size
 
+    @property
+    def max_bytes(self) -> int:
+        """The bound."""
+        return self._max_bytes
+
+    def __contains__(self, modulus: mpz) -> bool:
+        """Whether there are tables for a modulus."""
+        with self._lock:
+            return modulus in self._entries and self._entries[modulus].size > 0
+
     def set_max_bytes(self, max_bytes: int) -> None:
         """Change the bound; tables beyond it are dropped now."""
         with self._lock:

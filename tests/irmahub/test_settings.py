@@ -30,6 +30,7 @@ def test_wrong_settings_are_reported_together() -> None:
                 "IRMAHUB_GATEWAY_URL": "ftp://x",
                 "IRMAHUB_WORKERS": "0",
                 "IRMAHUB_PROXIES": "-1",
+                "IRMAHUB_TABLES_MIB": "lots",
                 "IRMAHUB_LOG_LEVEL": "loud",
                 "IRMAHUB_PRODUCTION": "perhaps",
             }
@@ -42,6 +43,7 @@ def test_wrong_settings_are_reported_together() -> None:
         "IRMAHUB_GATEWAY_URL",
         "IRMAHUB_WORKERS",
         "IRMAHUB_PROXIES",
+        "IRMAHUB_TABLES_MIB",
         "IRMAHUB_LOG_LEVEL",
         "IRMAHUB_PRODUCTION",
     }
