@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from .errors import (
+    ElementRangeError,
     HashMismatchError,
     IdemixError,
-    InvalidProofError,
     InvalidSignatureError,
     MalformedAttributeError,
     MalformedError,
@@ -19,6 +19,8 @@ from .errors import (
     MalformedRequestError,
     MalformedSchemeError,
     NotPermittedError,
+    ProofCountError,
+    ResponseSizeError,
 )
 
 
@@ -39,13 +41,15 @@ class Departure:
 
 _RULES: Final = (
     Departure("overlapping-indices", MalformedProofError, "An attribute is either disclosed or hidden: an index in both maps is refused."),
-    Departure("response-size", InvalidProofError, "Every response has an upper bound that honest provers keep."),
+    Departure("response-size", ResponseSizeError, "Every response has an upper bound that honest provers keep."),
     Departure("index-gap", MalformedProofError, "The indices of a disclosure proof are together exactly 0 to the highest one."),
+    Departure("index-beyond-attributes", MalformedProofError, "A disclosure has no index beyond the attributes of its credential type."),
+    Departure("proof-count", ProofCountError, "A list has at most 256 proofs."),
     Departure("index-form", MalformedProofError, "An index is written in decimal digits without sign or leading zeros."),
     Departure(
         "blind-indices", MalformedProofError, "A commitment holds shares of exactly the random blind attributes of its credential type."
     ),
-    Departure("element-range", InvalidProofError, "A group element in a proof lies between 1 and n and is coprime to n."),
+    Departure("element-range", ElementRangeError, "A group element in a proof lies between 1 and n and is coprime to n."),
     Departure("secret-key-hidden", MalformedProofError, "A disclosure that answers a request hides the secret key."),
     Departure("metadata-disclosed", MalformedProofError, "A disclosure that answers a request shows the metadata attribute."),
     Departure("unknown-proof-key", MalformedProofError, "A proof has only the keys of its kind, spelled as they should be."),
