@@ -216,13 +216,13 @@ class PowerProducts:
         return result
 
     def build(self) -> None:
-        """Build all tables now."""
+        """Build now, for each base, the comb for the longest exponents, which verification uses."""
         tables = self._cache.entry(self._modulus)
         for base, shapes in self._shapes.items():
-            for shape in shapes:
-                with tables.lock:
-                    tables.combs.setdefault((base, shape.bits), _Comb(base, shape)).used = True
-                self._blocks(tables, base, shape, shape.bits)
+            shape = shapes[-1]
+            with tables.lock:
+                tables.combs.setdefault((base, shape.bits), _Comb(base, shape)).used = True
+            self._blocks(tables, base, shape, shape.bits)
 
     def _product(self, terms: list[tuple[mpz, mpz]]) -> mpz:
         tables = self._cache.entry(self._modulus)

@@ -97,11 +97,11 @@ class PublicKey:
         attribute = CombShape(params.l_m, teeth=10)
         response = CombShape(params.l_m_commit + 2, teeth=12)
         shapes: dict[mpz, Sequence[CombShape]] = dict.fromkeys(self.R, (attribute, response))
-        shapes |= {self.S: [CombShape(params.l_v_commit + 1, teeth=11, blocks=5)], Z_inverse: [CombShape(params.l_h, teeth=10)]}
+        shapes |= {self.S: [CombShape(params.l_v_commit + 1, teeth=11, blocks=5)], Z_inverse: [CombShape(params.l_h, teeth=8)]}
         return PowerProducts(self.N, shapes)
 
     def build_tables(self) -> None:
-        """Build the tables of powers now instead of when the key is used a second time."""
+        """Build the tables that verification uses now, instead of when the key is used a second time."""
         self.check_elements()
         self._products.build()
 
