@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Self
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from gmpy2 import mpz
@@ -212,7 +213,7 @@ def _read_ecdsa(root: KeyElement) -> bytes | None:
     der = element.base64()
     try:
         key = load_der_public_key(der)
-    except ValueError as cause:
+    except (ValueError, UnsupportedAlgorithm) as cause:
         raise MalformedKeyError("ECDSA", "not a public key (DER SubjectPublicKeyInfo)") from cause
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise MalformedKeyError("ECDSA", "not a key on the curve P-256", departure="key-structure")
