@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from .errors import (
+    ElementRangeError,
     HashMismatchError,
     IdemixError,
-    InvalidProofError,
     InvalidSignatureError,
     InvalidTimestampError,
     MalformedAttributeError,
@@ -20,6 +20,8 @@ from .errors import (
     MalformedRequestError,
     MalformedSchemeError,
     NotPermittedError,
+    ProofCountError,
+    ResponseSizeError,
 )
 
 
@@ -40,13 +42,15 @@ class Departure:
 
 _RULES: Final = (
     Departure("overlapping-indices", MalformedProofError, "An attribute is either disclosed or hidden: an index in both maps is refused."),
-    Departure("response-size", InvalidProofError, "Every response has an upper bound that honest provers keep."),
+    Departure("response-size", ResponseSizeError, "Every response has an upper bound that honest provers keep."),
     Departure("index-gap", MalformedProofError, "The indices of a disclosure proof are together exactly 0 to the highest one."),
+    Departure("index-beyond-attributes", MalformedProofError, "A disclosure has no index beyond the attributes of its credential type."),
+    Departure("proof-count", ProofCountError, "A list has at most 256 proofs."),
     Departure("index-form", MalformedProofError, "An index is written in decimal digits without sign or leading zeros."),
     Departure(
         "blind-indices", MalformedProofError, "A commitment holds shares of exactly the random blind attributes of its credential type."
     ),
-    Departure("element-range", InvalidProofError, "A group element in a proof lies between 1 and n and is coprime to n."),
+    Departure("element-range", ElementRangeError, "A group element in a proof lies between 1 and n and is coprime to n."),
     Departure("range-proof-index", MalformedProofError, "A range proof is about an attribute that its disclosure proof hides."),
     Departure("range-proof-form", MalformedProofError, "A range proof has each of its parts, and a factor from 1 to 2^63 - 1."),
     Departure("range-proof-count", MalformedProofError, "A disclosure proof carries at most 32 range proofs."),

@@ -57,6 +57,10 @@ class MalformedProofError(MalformedError):
     """A proof, commitment or issuance message cannot be read or has not the structure of one."""
 
 
+class ProofCountError(MalformedProofError):
+    """There are not as many public keys, labels or index sets as proofs, or more proofs than are read."""
+
+
 class ProofRuleError(MalformedProofError):
     """A rule that the reference states in words of its own. An app gets these words alone."""
 
@@ -75,6 +79,30 @@ class InvalidSignatureError(VerificationError):
 
 class InvalidProofError(VerificationError):
     """A zero-knowledge proof does not hold."""
+
+
+class EmptyProofListError(InvalidProofError):
+    """There is no proof where one is needed."""
+
+
+class ChallengeMismatchError(InvalidProofError):
+    """The challenge is not the hash of what the responses rebuild."""
+
+
+class ResponseSizeError(InvalidProofError):
+    """A response is negative, or longer than an honest one."""
+
+
+class ElementRangeError(InvalidProofError):
+    """A group element is not between 1 and n, or has no inverse modulo n."""
+
+
+class SecretKeyMismatchError(InvalidProofError):
+    """Proofs that should be about one secret key are not."""
+
+
+class IssuerProofError(InvalidProofError):
+    """An issuer's proof that it made a signature as it should (ProofS) does not hold."""
 
 
 class InvalidTimestampError(VerificationError):
@@ -111,6 +139,10 @@ class UnknownPublicKeyError(UnknownIdentifierError):
 
 class NotPermittedError(IdemixError):
     """Someone asks what they have no permission for."""
+
+
+class ComputationError(IdemixError):
+    """A computation with a private key went wrong, as with failing hardware; its result would have given the key away."""
 
 
 class CancelledError(IdemixError):

@@ -17,6 +17,7 @@ from gmpy2 import mpz
 from .credential.attributes import decode_attribute, decode_random_blind
 from .credential.metadata import MetadataAttribute
 from .errors import (
+    EmptyProofListError,
     IdemixError,
     InvalidProofError,
     InvalidTimestampError,
@@ -183,6 +184,16 @@ class ShownCredential:
             raise MalformedProofError(where, "metadata of an unknown credential type")
         return cls(proof, metadata, credential_type, configuration.public_key(credential_type.issuer, metadata.key_counter))
 
+    def check_indices(self, where: str) -> None:
+        """Check that the proof has no index beyond the attributes of its type; it may have fewer, where the type has grown.
+
+        Raises:
+            MalformedProofError: it has (departure `index-beyond-attributes`).
+        """
+        highest = max((*self.proof.a_disclosed, *self.proof.a_responses), default=0)
+        if highest >= _FIRST_ATTRIBUTE + len(self.type.attributes):
+            raise MalformedProofError(where, f"{self.type.id} has no attribute {highest}", departure="index-beyond-attributes")
+
     def attribute(self, index: int, where: str) -> DisclosedAttribute:
         """Read the disclosed attribute at a position among the bases.
 
@@ -276,7 +287,7 @@ def verify_signed_message(
         UnknownPublicKeyError, WrongProofKindError, IndexOutOfRangeError, MalformedProofError: as `verify_disclosure`.
     """
     if not message.signature:
-        return Verified(ProofStatus.INVALID, refusal=InvalidProofError("signature: no proofs"))
+        return Verified(ProofStatus.INVALID, refusal=EmptyProofListError("signature: no proofs"))
     context, nonce = message.proof_context(), message.proof_nonce()
     if request is not None and not _matches(message, request):
         return Verified(ProofStatus.UNMATCHED_REQUEST)
@@ -378,6 +389,8 @@ def _verify_proofs(
     """Verify the proofs themselves. An empty list holds; whether it satisfies the request is seen later."""
     if not proofs:
         return
+    for position, credential in enumerate(shown):
+        credential.check_indices(f"proofs[{position}]")
     credentials: list[ShownCredential | WantedCredential] = [*shown, *wanted]
     blind_indices: list[frozenset[int] | None] = [None] * len(shown)
     blind_indices += [credential.blind_bases for credential in wanted]

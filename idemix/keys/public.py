@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Self
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from gmpy2 import mpz
@@ -95,13 +96,13 @@ class PublicKey:
         """
         params = self.params
         attribute = CombShape(params.l_m, teeth=10)
-        response = CombShape(params.l_m_commit + 2, teeth=11)
+        response = CombShape(params.l_m_commit + 2, teeth=12)
         shapes: dict[mpz, Sequence[CombShape]] = dict.fromkeys(self.R, (attribute, response))
-        shapes |= {self.S: [CombShape(params.l_v_commit + 1, teeth=11, blocks=5)], Z_inverse: [CombShape(params.l_h, teeth=10)]}
+        shapes |= {self.S: [CombShape(params.l_v_commit + 1, teeth=11, blocks=5)], Z_inverse: [CombShape(params.l_h, teeth=8)]}
         return PowerProducts(self.N, shapes)
 
     def build_tables(self) -> None:
-        """Build the tables of powers now instead of when the key is used a second time."""
+        """Build the tables that verification uses now, instead of when the key is used a second time."""
         self.check_elements()
         self._products.build()
 
@@ -212,7 +213,7 @@ def _read_ecdsa(root: KeyElement) -> bytes | None:
     der = element.base64()
     try:
         key = load_der_public_key(der)
-    except ValueError as cause:
+    except (ValueError, UnsupportedAlgorithm) as cause:
         raise MalformedKeyError("ECDSA", "not a public key (DER SubjectPublicKeyInfo)") from cause
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise MalformedKeyError("ECDSA", "not a key on the curve P-256", departure="key-structure")

@@ -2,15 +2,25 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from gmpy2 import mpz
 
 from ..challenge import create_challenge
-from ..errors import InvalidProofError, MalformedProofError, ProofRuleError
+from ..errors import (
+    ChallengeMismatchError,
+    EmptyProofListError,
+    MalformedProofError,
+    ProofCountError,
+    ProofRuleError,
+    SecretKeyMismatchError,
+)
 from ..keys.public import PublicKey
 from .proof_d import ProofD
 from .proof_u import ProofU
+
+#: Proofs in one list; each costs an exponentiation or more. A session of the field's largest requests has a dozen.
+MAX_PROOFS: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +46,14 @@ class ProofList:
 
         Raises:
             MalformedProofError: it is something else, or an element cannot be read.
+            ProofCountError: there are more than `MAX_PROOFS` (departure `proof-count`).
         """
         if value is None:
             return cls(())
         if not isinstance(value, list):
             raise MalformedProofError(where, "expected a list")
+        if len(value) > MAX_PROOFS:
+            raise ProofCountError(where, f"{len(value)} proofs, at most {MAX_PROOFS} are read", departure="proof-count")
         return cls(tuple(_read_proof(element, f"{where}[{position}]") for position, element in enumerate(value)))
 
     def to_json(self) -> list[dict[str, Any]]:
@@ -53,6 +66,8 @@ class ProofList:
 
 
 def _read_proof(value: Any, where: str) -> ProofD | ProofU:
+    # For the reference null is an object without keys.
+    value = {} if value is None else value
     if not isinstance(value, dict):
         raise MalformedProofError(where, "expected an object")
     if value.get("A") is not None:
@@ -91,14 +106,15 @@ def verify_proof_list(
         require_metadata: whether each ProofD answers a request; then it hides the secret key (0) and discloses the metadata (1).
 
     Raises:
-        MalformedProofError: the number of keys, labels or blind sets differs, or a proof's structure breaks a rule.
-        InvalidProofError: the list is empty, a number is out of bounds, the challenge differs, or secret keys differ.
+        ProofCountError: the number of keys, labels or blind sets differs.
+        MalformedProofError: a proof's structure breaks a rule.
+        EmptyProofListError, ResponseSizeError, ElementRangeError, ChallengeMismatchError, SecretKeyMismatchError: see there.
         MalformedKeyError: a public key cannot be computed with.
 
     Source: gabi `prooflist.go` (ProofList.Verify); irmago `irma/verify.go` (VerifyProofs).
     """
     if not proofs.proofs:
-        raise InvalidProofError("empty proof list")
+        raise EmptyProofListError("empty proof list")
     _check_count(public_keys, proofs, "public keys")
     if keyshare_groups:
         _check_count(keyshare_groups, proofs, "keyshare groups")
@@ -115,15 +131,15 @@ def verify_proof_list(
     challenge = proofs[0].c
     for position, proof in enumerate(proofs):
         if proof.c != challenge:
-            raise InvalidProofError(f"proofs[{position}]: challenge mismatch")
+            raise ChallengeMismatchError(f"proofs[{position}]: challenge mismatch")
     _check_secret_keys(proofs, keyshare_groups or [""] * len(proofs))
     if create_challenge(context, nonce, proofs.contributions(public_keys), is_signature) != challenge:
-        raise InvalidProofError("proofs: challenge mismatch")
+        raise ChallengeMismatchError("proofs: challenge mismatch")
 
 
 def _check_count(given: Sequence[object], proofs: ProofList, what: str) -> None:
     if len(given) != len(proofs):
-        raise MalformedProofError("proofs", f"{len(proofs)} proofs, {len(given)} {what}")
+        raise ProofCountError("proofs", f"{len(proofs)} proofs, {len(given)} {what}")
 
 
 def _check_answers_request(proof: ProofD, where: str) -> None:
@@ -140,4 +156,4 @@ def _check_secret_keys(proofs: ProofList, groups: Sequence[str]) -> None:
         if group not in responses:
             responses[group] = response
         elif response is None or response != responses[group]:
-            raise InvalidProofError(f"proofs[{position}]: secret key response differs from an earlier proof's")
+            raise SecretKeyMismatchError(f"proofs[{position}]: secret key response differs from an earlier proof's")

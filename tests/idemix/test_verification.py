@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from gmpy2 import mpz
 
 from idemix.errors import MalformedProofError
 from idemix.messages import Disclosure, SignedMessage
@@ -75,6 +76,17 @@ def test_matching_is_by_position(world: World) -> None:
     assert verify(world, request, [(one, {4, 5})], [[(0, 4), (0, 5)]]).status is ProofStatus.VALID
     swapped = verify(world, request, [(one, {4, 5})], [[(0, 5), (0, 4)]])
     assert (swapped.status, values(swapped)) == (ProofStatus.MISSING_ATTRIBUTES, [None])
+
+
+def test_an_attribute_beyond_those_of_the_type_is_refused(world: World) -> None:
+    """A signature on some attributes is one on these and a 0 as well."""
+    one = world.wallet.credentials[0]
+    longer = replace(one, credential=replace(one.credential, attributes=(*one.credential.attributes, mpz(0))))
+    request = request_for([[LEVEL]])
+    assert verify(world, request, [(one, {5})], [[(0, 5)]]).status is ProofStatus.VALID
+    with pytest.raises(MalformedProofError) as refusal:
+        verify(world, request, [(longer, {5})], [[(0, 5)]])
+    assert refusal.value.departure == "index-beyond-attributes"
 
 
 def test_extras_form_one_list_at_the_end(world: World) -> None:

@@ -31,6 +31,7 @@ def test_wrong_settings_are_reported_together() -> None:
                 "IRMAHUB_WORKERS": "0",
                 "IRMAHUB_PROXIES": "-1",
                 "IRMAHUB_TIMESTAMP_KEYS": "https://a.example",
+                "IRMAHUB_TABLES_MIB": "lots",
                 "IRMAHUB_LOG_LEVEL": "loud",
                 "IRMAHUB_PRODUCTION": "perhaps",
             }
@@ -44,6 +45,7 @@ def test_wrong_settings_are_reported_together() -> None:
         "IRMAHUB_WORKERS",
         "IRMAHUB_PROXIES",
         "IRMAHUB_TIMESTAMP_KEYS",
+        "IRMAHUB_TABLES_MIB",
         "IRMAHUB_LOG_LEVEL",
         "IRMAHUB_PRODUCTION",
     }
