@@ -12,6 +12,7 @@ from .errors import (
     IdemixError,
     InvalidProofError,
     InvalidSignatureError,
+    InvalidUpdateError,
     MalformedAttributeError,
     MalformedError,
     MalformedKeyError,
@@ -45,10 +46,33 @@ _RULES: Final = (
     Departure(
         "blind-indices", MalformedProofError, "A commitment holds shares of exactly the random blind attributes of its credential type."
     ),
-    Departure("element-range", InvalidProofError, "A group element in a proof lies between 1 and n and is coprime to n."),
+    Departure(
+        "element-range",
+        InvalidProofError,
+        "A group element in a proof lies between 1 and n and is coprime to n; the C_u of a non-revocation proof lies between 1 and n².",
+    ),
     Departure("secret-key-hidden", MalformedProofError, "A disclosure that answers a request hides the secret key."),
     Departure("metadata-disclosed", MalformedProofError, "A disclosure that answers a request shows the metadata attribute."),
     Departure("unknown-proof-key", MalformedProofError, "A proof has only the keys of its kind, spelled as they should be."),
+    Departure(
+        "revocation-attribute",
+        MalformedProofError,
+        "A non-revocation proof is about the attribute that the credential type names for it.",
+    ),
+    Departure("revocation-attribute-size", MalformedProofError, "A revocation attribute has 1 to 196 bits."),
+    Departure("event-hash", MalformedProofError, "A hash in a chain of revocation events is a whole SHA-256."),
+    Departure("event-index", InvalidUpdateError, "The last event of a revocation update has the index of its accumulator."),
+    Departure(
+        "revocation-limits",
+        MalformedProofError,
+        "Accumulators, events, witnesses and issuance records have upper bounds in size and number.",
+    ),
+    Departure("record-key", InvalidSignatureError, "An issuance record names the key that signed it."),
+    Departure(
+        "cbor-form",
+        MalformedProofError,
+        "CBOR has definite lengths, heads no longer than need be, keys that are text and occur once, no tags, and nothing after it.",
+    ),
     Departure("doubled-key", MalformedError, "A JSON object has each key once."),
     Departure("json-limits", MalformedError, "JSON has a limited depth, and its numbers a limited length."),
     Departure(
