@@ -10,6 +10,7 @@ from ..cl.signature import CLSignature
 from ..keys.public import PublicKey
 from ..params import SECRET_KEY_BITS
 from ..proofs.proof_d import DisclosureBuilder
+from ..revocation.witness import Witness
 from .attributes import credential_hash
 from .metadata import MetadataAttribute
 
@@ -58,6 +59,12 @@ class Credential:
         """
         self.signature.verify(self.public_key, self.attributes)
 
-    def disclosure_builder(self, disclosed: Collection[int], random: RandomSource = SYSTEM_RANDOM) -> DisclosureBuilder:
-        """Return what builds a ProofD that discloses the attributes with these indices of bases."""
-        return DisclosureBuilder.create(self.public_key, self.signature, self.attributes, disclosed, random)
+    def disclosure_builder(
+        self,
+        disclosed: Collection[int],
+        random: RandomSource = SYSTEM_RANDOM,
+        witness: Witness | None = None,
+        revocation_index: int | None = None,
+    ) -> DisclosureBuilder:
+        """Return what builds a ProofD that discloses the attributes with these indices of bases; see `DisclosureBuilder.create`."""
+        return DisclosureBuilder.create(self.public_key, self.signature, self.attributes, disclosed, random, witness, revocation_index)

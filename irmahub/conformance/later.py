@@ -7,18 +7,14 @@ from irmahub.conformance.core import Case, Context, Mismatch
 
 
 def matches(document: Mapping[str, Any]) -> bool:
-    """Range proofs, revocation chains, recorded exchanges, and the index of the latter."""
-    return _is_rangeproof(document) or "chains" in document or "exchanges" in document or "server_configuration" in document
+    """Range proofs, recorded exchanges, and the index of the latter."""
+    return _is_rangeproof(document) or "exchanges" in document or "server_configuration" in document
 
 
 def cases(document: Mapping[str, Any], _context: Context) -> Iterator[Case]:
     """Every case, each with its row."""
     if _is_rangeproof(document):
         yield from (_skipped("cases", case["name"], "I10") for case in document["cases"])
-    for chain in document.get("chains", ()):
-        for group, entries in chain.items():
-            if isinstance(entries, list):
-                yield from (_skipped(f"chains.{group}", entry.get("name", str(i)), "I9") for i, entry in enumerate(entries))
     if "exchanges" in document:
         yield _skipped("exchanges", document["name"], "I6")
 
