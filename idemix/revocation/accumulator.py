@@ -154,12 +154,12 @@ class SignedAccumulator(Message):
         """
         if self.key_counter != public_key.counter:
             raise InvalidSignatureError(f"{where}: signed with key {self.key_counter}, not {public_key.counter}")
-        accumulator = _open(public_key.ecdsa, self.data, where)
+        accumulator = _open(public_key.ecdsa, self.data)
         if not is_unit(accumulator.nu, public_key.N):
             raise InvalidProofError(f"{where}: the accumulator is not between 1 and n, or not coprime to it", departure="element-range")
         return accumulator
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _open(ecdsa: bytes | None, data: bytes, where: str) -> Accumulator:
-    return Accumulator.read(cbor.open_message(ecdsa, data, where), CBOR, where)
+def _open(ecdsa: bytes | None, data: bytes) -> Accumulator:
+    return Accumulator.read(cbor.open_message(ecdsa, data, "sacc.data"), CBOR, "accumulator")
