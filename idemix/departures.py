@@ -53,7 +53,9 @@ _RULES: Final = (
     ),
     Departure("secret-key-hidden", MalformedProofError, "A disclosure that answers a request hides the secret key."),
     Departure("metadata-disclosed", MalformedProofError, "A disclosure that answers a request shows the metadata attribute."),
-    Departure("unknown-proof-key", MalformedProofError, "A proof has only the keys of its kind, spelled as they should be."),
+    Departure(
+        "unknown-proof-key", MalformedProofError, "A proof or revocation update has only the keys of its kind, spelled as they should be."
+    ),
     Departure(
         "revocation-attribute",
         MalformedProofError,

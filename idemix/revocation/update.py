@@ -15,7 +15,7 @@ from gmpy2 import mpz
 from ..arith.modular import is_unit
 from ..arith.randomness import SYSTEM_RANDOM, RandomSource
 from ..errors import InvalidUpdateError, MalformedProofError, MissingEventsError
-from ..json_text import check_spelling
+from ..json_text import check_object
 from ..keys.private import PrivateKey
 from ..keys.public import PublicKey
 from .accumulator import Accumulator, SignedAccumulator, check_prime, event_hash
@@ -55,7 +55,7 @@ class Event(Message):
 
     @classmethod
     def read(cls, value: Any, notation: Notation, where: str) -> Self:
-        fields = check_spelling(value, {"i", "e", "parenthash"}, where)
+        fields = check_object(value, {"i", "e", "parenthash"}, where)
         return cls(
             index=read_unsigned(fields.get("i"), f"{where}.i"),
             prime=check_prime(notation.read_integer(fields.get("e"), f"{where}.e"), f"{where}.e"),
@@ -149,7 +149,7 @@ class EventList(Message):
 
     @classmethod
     def _read(cls, value: Any, notation: Notation, where: str) -> Self | None:
-        fields = check_spelling(value, {"i", "hash", "e"}, where)
+        fields = check_object(value, {"i", "hash", "e"}, where)
         primes = fields.get("e")
         if primes is None or primes == []:
             return None
@@ -274,7 +274,7 @@ class Update(Message):
 
     @classmethod
     def read(cls, value: Any, notation: Notation, where: str) -> Self:
-        fields = check_spelling(value, {"sacc", "e"}, where)
+        fields = check_object(value, {"sacc", "e"}, where)
         return cls(
             SignedAccumulator.read(fields.get("sacc"), notation, f"{where}.sacc"),
             EventList.read_optional(fields.get("e"), notation, f"{where}.e"),

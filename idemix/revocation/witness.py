@@ -133,14 +133,14 @@ class Witness(Message):
     @classmethod
     def read(cls, value: Any, notation: Notation, where: str) -> Self:
         fields = check_spelling(value, {"u", "e", "sacc", "Updated"}, where)
-        u = notation.read_integer(fields.get("u"), f"{where}.u")
+        u, updated = notation.read_integer(fields.get("u"), f"{where}.u"), fields.get("Updated")
         if u.bit_length() > _MAX_U_BITS:
             raise MalformedProofError(f"{where}.u", f"longer than {_MAX_U_BITS} bits", departure="revocation-limits")
         return cls(
             u=u,
             e=check_prime(notation.read_integer(fields.get("e"), f"{where}.e"), f"{where}.e"),
             signed_accumulator=SignedAccumulator.read(fields.get("sacc"), notation, f"{where}.sacc"),
-            updated_at=notation.read_time(fields.get("Updated"), f"{where}.Updated") if "Updated" in fields else 0,
+            updated_at=0 if updated is None else notation.read_time(updated, f"{where}.Updated"),
         )
 
     def write(self, notation: Notation) -> dict[str, Any]:

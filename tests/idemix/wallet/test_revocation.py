@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,11 +14,11 @@ from idemix.proofs import build_proof_list
 from idemix.revocation import Witness, event_blocks
 from idemix.session.errors import RevocationStateError, SessionFailedError
 from idemix.session.session import Session
-from idemix.verification import ProofStatus
+from idemix.verification import AttributeStatus, ProofStatus, verify_signed_message
 from idemix.wallet import EventsNeededError, PreparedAnswer, RefusedSessionError, RejectedAnswerError, UnsatisfiableRequestError, Wallet
 from idemix.wallet.choice import default_choice
 from tests.support.revocation import MemoryAuthority
-from tests.support.sessions import BSN, FULL_NAME, ROOT, World, disclosure, encode, issuance, root, stored
+from tests.support.sessions import BSN, FULL_NAME, ROOT, World, disclosure, encode, issuance, root, signature, stored
 
 ASKED = disclosure([[BSN]], revocation=[str(ROOT)])
 
@@ -99,6 +100,34 @@ def test_missing_proof_is_refused(world: World, authority: MemoryAuthority) -> N
     without = {key: value for key, value in json.loads(body)["request"].items() if key != "revocation"}
     session, reply = world.post(session, wallet.answer(json.dumps(without).encode()))
     assert reply.proof_status is ProofStatus.INVALID
+
+
+def test_signed_message_proves_non_revocation(world: World, authority: MemoryAuthority) -> None:
+    holder(world, "k")
+    session, outcome = world.complete(signature("I am not revoked", [[BSN]], revocation=[str(ROOT)]))
+    assert outcome.status is ProofStatus.VALID
+    assert disclosed(session)["notrevoked"] is True
+    assert session.signature is not None
+    # Later and without the request, what is known is up to when it was not revoked.
+    world.clock.advance(days=30)
+    verified = verify_signed_message(session.signature, None, world.configuration, now=world.now)
+    assert verified.status is ProofStatus.VALID
+    ((attribute,),) = (group or () for group in verified.disclosed)
+    assert attribute.status is AttributeStatus.EXTRA
+    assert (attribute.not_revoked, attribute.not_revoked_before) == (True, int((world.now - timedelta(days=30)).timestamp()))
+
+
+def test_issuance_on_a_credential_that_is_not_revoked(world: World, authority: MemoryAuthority) -> None:
+    wallet = holder(world, "k")
+    asked = issuance(FULL_NAME, disclose=[[[BSN]]], revocation=[str(ROOT)])
+    session, outcome = world.complete(asked)
+    assert outcome.status is ProofStatus.VALID
+    assert disclosed(session)["notrevoked"] is True
+    assert len(wallet.credentials) == 2
+    authority.revoke(ROOT, "k")
+    session, body = world.connected(asked)
+    with pytest.raises(UnsatisfiableRequestError):
+        wallet.answer(body)
 
 
 def test_proof_that_nobody_asked_for_is_told(world: World, authority: MemoryAuthority) -> None:
