@@ -2,14 +2,15 @@
 
 Only what those messages need is read: integers, byte and text strings, lists, and maps with text keys, all of definite
 length. Two readers of one message must not see different values, so everything that leaves room for that is refused: heads
-that are longer than need be, keys that occur twice, tags, fractions, and bytes after the end.
+that are longer than need be, keys that occur twice, tags, fractions, and bytes after the end. The libraries of the field read
+all of these, and tags that make dates, regular expressions and references of them; hence a reader of our own.
 
 A signed message is the CBOR map {"Msg": bytes, "Sig": bytes}, Msg the CBOR of an object and Sig an ECDSA signature on it.
 
 Source: RFC 8949, sections 3 and 4.2; gabi `signed/signed.go` (MarshalSign, UnmarshalVerify).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NoReturn
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -30,7 +31,7 @@ _LONG_HEADS: Final = {24: (1, 24), 25: (2, 1 << 8), 26: (4, 1 << 16), 27: (8, 1 
 
 
 def encode(value: Any) -> bytes:
-    """Write a value: int of up to 64 bits, bytes, str, bool, None, a sequence of values or a mapping with text keys, in its order.
+    """Write a value: int of up to 64 bits, bytes, str, bool, None, a sequence of values or a mapping, in its order.
 
     Raises:
         TypeError: it is something else.
@@ -63,8 +64,13 @@ def _head(major: int, number: int) -> bytes:
     raise TypeError("an integer of CBOR has at most 64 bits")
 
 
-def decode(data: bytes, where: str) -> Any:
+def decode(data: bytes, where: str, *, numbered: bool = False) -> Any:
     """Read one value that takes all of `data`.
+
+    Args:
+        data: the CBOR.
+        where: what it is, for errors.
+        numbered: whether the value is a map with unsigned integers as keys; maps within it have text keys all the same.
 
     Returns:
         int, bytes, str, bool, None, a list or a dict with text keys.
@@ -73,7 +79,7 @@ def decode(data: bytes, where: str) -> Any:
         MalformedProofError: it is not CBOR, or (departure `cbor-form`) CBOR in another form than the reference writes.
     """
     reader = _Reader(data, where)
-    value = reader.value(0)
+    value = reader.numbered_map() if numbered else reader.value(0)
     if reader.position != len(data):
         reader.refuse("something follows the value")
     return value
@@ -110,8 +116,21 @@ class _Reader:
             case 4:
                 self._expect_elements(number)
                 return [self.value(depth + 1) for _ in range(number)]
-        self._expect_elements(2 * number)
         return self._map(number, depth)
+
+    def numbered_map(self) -> dict[int, Any]:
+        """Read a map with unsigned integers as keys."""
+        first = self._take(1)[0]
+        if first >> 5 != _MAP:
+            raise MalformedProofError(self._where, "expected a map")
+        result: dict[int, Any] = {}
+        for key, value in self._pairs(self._number(first & 0x1F), 0):
+            if not isinstance(key, int) or isinstance(key, bool) or key < 0:
+                self.refuse("a key that is no unsigned integer")
+            if key in result:
+                self.refuse(f"key {key} occurs twice")
+            result[key] = value
+        return result
 
     def _number(self, information: int) -> int:
         if information < 24:
@@ -144,14 +163,18 @@ class _Reader:
 
     def _map(self, count: int, depth: int) -> dict[str, Any]:
         result: dict[str, Any] = {}
-        for _ in range(count):
-            key = self.value(depth + 1)
+        for key, value in self._pairs(count, depth):
             if not isinstance(key, str):
                 self.refuse("a key that is no text")
             if key in result:
                 self.refuse(f"key {key[:64]!r} occurs twice")
-            result[key] = self.value(depth + 1)
+            result[key] = value
         return result
+
+    def _pairs(self, count: int, depth: int) -> Iterator[tuple[Any, Any]]:
+        self._expect_elements(2 * count)
+        for _ in range(count):
+            yield self.value(depth + 1), self.value(depth + 1)
 
 
 def sign_message(ecdsa: bytes | None, value: Any) -> bytes:

@@ -69,6 +69,7 @@ _RULES: Final = (
         MalformedProofError,
         "Accumulators, events, witnesses and issuance records have upper bounds in size and number.",
     ),
+    Departure("update-key", MalformedProofError, "An update among those of several keys stands under the counter of its own."),
     Departure("record-key", InvalidSignatureError, "An issuance record names the key that signed it."),
     Departure(
         "cbor-form",

@@ -27,7 +27,7 @@ from .. import proofs as _proofs  # noqa: F401
 from .accumulator import Accumulator, SignedAccumulator
 from .proof import NonRevocationBuilder, NonRevocationProof
 from .record import IssuanceRecord
-from .update import Event, EventList, Update, event_blocks
+from .update import Event, EventList, Update, event_blocks, updates_from_cbor, updates_to_cbor
 from .witness import Witness, update_probability
 
 __all__ = [
@@ -42,4 +42,6 @@ __all__ = [
     "Witness",
     "event_blocks",
     "update_probability",
+    "updates_from_cbor",
+    "updates_to_cbor",
 ]

@@ -6,12 +6,13 @@ accumulator vouches for any part of the chain that reaches up to it.
 Source: gabi `revocation/api.go` (Event, EventList, Update); irmago `irma/revocation.go`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 from gmpy2 import mpz
 
+from .. import cbor
 from ..arith.modular import is_unit
 from ..arith.randomness import SYSTEM_RANDOM, RandomSource
 from ..errors import InvalidUpdateError, MalformedProofError, MissingEventsError
@@ -19,10 +20,13 @@ from ..json_text import check_object
 from ..keys.private import PrivateKey
 from ..keys.public import PublicKey
 from .accumulator import Accumulator, SignedAccumulator, check_prime, event_hash
-from .notation import HASH_BYTES, HASH_PREFIX, Message, Notation, read_unsigned
+from .notation import CBOR, HASH_BYTES, HASH_PREFIX, Message, Notation, read_unsigned
 
 #: The most events in one message. The reference's servers give blocks of 512, and session requests mostly hold 16.
-MAX_EVENTS: Final = 1 << 14
+MAX_EVENTS: Final = 1 << 16
+
+#: How many events a server gives along with an accumulator, where the credential type does not say.
+DEFAULT_UPDATE_COUNT: Final = 16
 
 #: Sizes of the blocks in which events are served, powers of two.
 MIN_BLOCK: Final = 16
@@ -285,6 +289,28 @@ class Update(Message):
         if self.events is not None:
             result["e"] = self.events.write(notation)
         return result
+
+
+def updates_from_cbor(data: bytes, where: str = "updates") -> dict[int, Update]:
+    """Read what a revocation server answers for all keys of a credential type: a map of updates by key counter.
+
+    Raises:
+        MalformedProofError: it is malformed, or an update stands under the counter of another key.
+    """
+    updates = {
+        counter: Update.read(value, CBOR, f"{where}[{counter}]") for counter, value in cbor.decode(data, where, numbered=True).items()
+    }
+    for counter, update in updates.items():
+        if update.signed_accumulator.key_counter != counter:
+            raise MalformedProofError(
+                f"{where}[{counter}].sacc.pk", "not the counter under which the update stands", departure="update-key"
+            )
+    return updates
+
+
+def updates_to_cbor(updates: Mapping[int, Update]) -> bytes:
+    """Write updates by key counter."""
+    return cbor.encode({counter: update.write(CBOR) for counter, update in sorted(updates.items())})
 
 
 def event_blocks(first: int, last: int) -> list[tuple[int, int]]:

@@ -15,13 +15,11 @@ from ..keys.public import PublicKey
 from ..request.base import SessionRequest
 from ..request.issuance import CredentialRequest
 from ..revocation import IssuanceRecord, SignedAccumulator, Update, Witness
+from ..revocation.update import DEFAULT_UPDATE_COUNT
 from ..scheme.configuration import Configuration
 from ..scheme.identifiers import CredentialTypeId
 from ..verification import RevocationSetting
 from .errors import RevocationStateError
-
-#: How many events an app gets along with a request, where the credential type does not say.
-DEFAULT_UPDATE_COUNT: Final = 16
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -104,6 +104,31 @@ def test_other_forms_are_refused(data: str, by_rule: bool) -> None:
     assert refusal.value.where == "x"
 
 
+@given(st.dictionaries(st.integers(0, (1 << 64) - 1), VALUES, max_size=4))
+def test_map_with_numbers_as_keys(value: dict[int, Any]) -> None:
+    assert cbor.decode(cbor.encode(value), "", numbered=True) == value
+
+
+@pytest.mark.parametrize(
+    ("data", "by_rule"),
+    [
+        ("", False),
+        ("00", False),
+        ("a16101", False),
+        ("a1616101", True),
+        ("a12001", True),
+        ("a1f501", True),
+        ("a201010102", True),
+        ("a101a10101", True),
+        ("bf0101ff", True),
+    ],
+)
+def test_other_maps_with_numbers_as_keys_are_refused(data: str, by_rule: bool) -> None:
+    with pytest.raises(MalformedProofError) as refusal:
+        cbor.decode(bytes.fromhex(data), "x", numbered=True)
+    assert refusal.value.departure == ("cbor-form" if by_rule else None)
+
+
 @given(st.binary(max_size=60))
 def test_bytes_at_random_are_read_or_refused(data: bytes) -> None:
     try:

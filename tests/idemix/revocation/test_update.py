@@ -10,6 +10,7 @@ from gmpy2 import mpz
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from idemix import cbor
 from idemix.departures import DEPARTURES
 from idemix.errors import (
     InvalidSignatureError,
@@ -20,7 +21,7 @@ from idemix.errors import (
     VerificationError,
 )
 from idemix.json_text import parse_json
-from idemix.revocation import Event, EventList, SignedAccumulator, Update, event_blocks
+from idemix.revocation import Event, EventList, SignedAccumulator, Update, event_blocks, updates_from_cbor, updates_to_cbor
 from idemix.revocation.accumulator import event_hash
 from idemix.revocation.update import MAX_EVENTS, NO_PARENT
 from tests.idemix.revocation.chain import PRIVATE, PUBLIC, TIME, make_chain
@@ -185,6 +186,19 @@ def test_unknown_keys_are_refused() -> None:
     with pytest.raises(MalformedProofError) as refusal:
         Update.from_json({"sacc": value["sacc"], "f": value["e"]}, "u")
     assert refusal.value.departure == "unknown-proof-key"
+
+
+def test_updates_by_key() -> None:
+    first, second = CHAIN.update(2, 4), Update(SignedAccumulator(b"x", 7))
+    updates = {PUBLIC.counter: first, 7: second}
+    assert updates_from_cbor(updates_to_cbor(updates)) == updates
+    assert updates_from_cbor(updates_to_cbor({})) == {}
+    with pytest.raises(MalformedProofError) as refusal:
+        updates_from_cbor(updates_to_cbor({8: second}))
+    assert refusal.value.departure == "update-key"
+    for value in ([], {"2": {}}, {2: None}):
+        with pytest.raises(MalformedProofError):
+            updates_from_cbor(cbor.encode(value))
 
 
 @pytest.mark.parametrize(
