@@ -134,6 +134,7 @@ class WalletClient:
         choose: picks what to disclose.
         show_pairing_code: shows a pairing code to the holder.
         random: makes the secret that binds a session to this wallet.
+        clock: the wallet's, where it comes from a file.
     """
 
     def __init__(
@@ -145,10 +146,11 @@ class WalletClient:
         choose: Chooser = default_choice,
         show_pairing_code: Callable[[str], None] = lambda _code: None,
         random: RandomSource = SYSTEM_RANDOM,
+        clock: Clock = system_clock,
     ) -> None:
         if isinstance(wallet, WalletFile):
             self._file: WalletFile | None = wallet
-            self.wallet = wallet.load(configuration or Configuration())
+            self.wallet = wallet.load(configuration or Configuration(), clock=clock)
         else:
             self._file, self.wallet = None, wallet
         self._owns_http = http is None

@@ -98,8 +98,7 @@ def test_events_are_fetched_in_blocks(servers: Servers) -> None:
 def test_wallet_fetches_what_a_request_lacks(servers: Servers, tmp_path: Path) -> None:
     file = WalletFile(tmp_path / "wallet.json")
     file.save(servers.world.wallet)
-    client = WalletClient(file, servers.world.configuration, http=servers.http)
-    client.wallet._clock = servers.world.clock
+    client = WalletClient(file, servers.world.configuration, http=servers.http, clock=servers.world.clock)
     servers.run(client, issuance(root("k")))
     servers.revoke_others(60)
     servers.run(client, ASKED)
