@@ -61,6 +61,7 @@ _RULES: Final = (
         MalformedProofError,
         "A non-revocation proof is about the attribute that the credential type names for it.",
     ),
+    Departure("alpha-response", InvalidProofError, "A response for alpha in a non-revocation proof is that of the revocation attribute."),
     Departure("revocation-attribute-size", MalformedProofError, "A revocation attribute has 1 to 196 bits."),
     Departure("event-hash", MalformedProofError, "A hash in a chain of revocation events is a whole SHA-256."),
     Departure("event-index", InvalidUpdateError, "The last event of a revocation update has the index of its accumulator."),

@@ -34,12 +34,14 @@ _RESPONSES = ("beta", "delta", "epsilon", "zeta")
 
 @dataclass(frozen=True, slots=True)
 class NonRevocationProof:
-    """A proof that a credential is not revoked. The response of α stands in the disclosure proof.
+    """A proof that a credential is not revoked. The response of α is the one in the disclosure proof.
 
     Attributes:
         C_r, C_u: the commitments. The reference's app sends a C_u that is not reduced, up to twice as long as N.
         beta, delta, epsilon, zeta: the responses.
         signed_accumulator: the accumulator against which the proof is made.
+        alpha: the response of α where it was sent though it need not be, or None. The reference writes it into proofs that it has
+            verified, as in the result of a signature session.
     """
 
     C_r: mpz
@@ -49,6 +51,7 @@ class NonRevocationProof:
     epsilon: mpz
     zeta: mpz
     signed_accumulator: SignedAccumulator
+    alpha: mpz | None = None
 
     def check_structure(self, public_key: PublicKey, alpha: mpz, where: str) -> None:
         """Check everything that can be checked without an exponentiation modulo N.
@@ -69,6 +72,8 @@ class NonRevocationProof:
         if not public_key.supports_revocation:
             raise MalformedProofError(where, f"key {public_key.counter} does not support revocation")
         params = public_key.params
+        if self.alpha is not None and self.alpha != alpha:
+            raise InvalidProofError(f"{where}.responses[alpha]: not the revocation attribute's", departure="alpha-response")
         check_response(alpha, REVOCATION_RANDOMIZER_BITS + 1, f"{where}.responses[alpha]")
         check_response(self.beta, params.l_er_nonrev_commit + 1, f"{where}.responses[beta]")
         check_response(self.delta, params.l_er_nonrev_commit + 1, f"{where}.responses[delta]")
@@ -102,19 +107,21 @@ class NonRevocationProof:
         """Read the JSON of the proof.
 
         Raises:
-            MalformedProofError: a field is absent, unknown or not of its kind; a response for alpha is unknown here.
+            MalformedProofError: a field is absent, unknown or not of its kind.
         """
         fields = check_object(value, {"C_r", "C_u", "responses", "sacc"}, where)
-        responses = check_object(fields.get("responses"), set(_RESPONSES), f"{where}.responses")
+        responses = check_object(fields.get("responses"), {"alpha", *_RESPONSES}, f"{where}.responses")
+        alpha = responses.get("alpha")
         return cls(
             C_r=decode_integer(fields.get("C_r"), f"{where}.C_r"),
             C_u=decode_integer(fields.get("C_u"), f"{where}.C_u"),
             signed_accumulator=SignedAccumulator.from_json(fields.get("sacc"), f"{where}.sacc"),
+            alpha=None if alpha is None else decode_integer(alpha, f"{where}.responses[alpha]"),
             **{name: decode_integer(responses.get(name), f"{where}.responses[{name}]") for name in _RESPONSES},
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the JSON object."""
+        """Return the JSON object, without a response for α."""
         return {
             "C_r": encode_integer(self.C_r),
             "C_u": encode_integer(self.C_u),

@@ -223,7 +223,7 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], Any], str | None]] = {
     "zeta too long": (put_response("zeta", integer(1 << PARAMS.l_r_nonrev_commit + 1)), "response-size"),
     "beta negative": (put_response("beta", -5), None),
     "beta missing": (lambda proof: proof["responses"].pop("beta"), None),
-    "a response for alpha": (put_response("alpha", "AQ=="), "unknown-proof-key"),
+    "another response for alpha": (put_response("alpha", "AQ=="), "alpha-response"),
     "another response": (put_response("eta", "AQ=="), "unknown-proof-key"),
     "responses missing": (put("responses", None), None),
     "responses a list": (put("responses", []), None),
@@ -244,6 +244,14 @@ def test_broken_rule_is_refused(change: Callable[[dict[str, Any]], Any], rule: s
         verify(parsed(value))
     assert refusal.value.departure == rule
     assert rule is None or isinstance(refusal.value, DEPARTURES[rule].error)
+
+
+def test_response_for_alpha_may_be_repeated() -> None:
+    """As the reference writes a proof once it has verified it."""
+    value = PROOF.to_json()
+    value[0]["nonrev_proof"]["responses"]["alpha"] = value[0]["a_responses"][str(INDEX)]
+    verify(parsed(value))
+    assert parsed(value).to_json() == PROOF.to_json()
 
 
 def test_response_of_the_revocation_attribute_is_shorter_than_others() -> None:
