@@ -275,6 +275,7 @@ def verify_disclosure(
         UnknownPublicKeyError: a proof names a key that is not known.
         WrongProofKindError, IndexOutOfRangeError: see there.
         MalformedProofError: a proof has not the structure of one, or an index names no disclosed attribute.
+        InvalidUpdateError: a revocation update that the request holds is none.
     """
     shown = [ShownCredential.of(proof, configuration, f"proofs[{i}]") for i, proof in enumerate(disclosure.proofs)]
     return verify_shown(
@@ -365,7 +366,7 @@ def verify_shown(
         revocation: the settings for non-revocation proofs.
 
     Raises:
-        WrongProofKindError, IndexOutOfRangeError, MalformedProofError: as `verify_disclosure`.
+        WrongProofKindError, IndexOutOfRangeError, MalformedProofError, InvalidUpdateError: as `verify_disclosure`.
     """
     try:
         _verify_proofs(disclosure.proofs, shown, wanted, configuration, context, nonce, is_signature)

@@ -11,6 +11,7 @@ Source: gabi `revocation/api.go`, `big/int.go`.
 
 import base64
 import binascii
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -160,23 +161,23 @@ CBOR: Final = Notation(
 )
 
 
-class Message:
+class Message(ABC):
     """A message that has both notations; classes of messages say how they are read and written in either."""
 
     __slots__ = ()
 
     @classmethod
+    @abstractmethod
     def read(cls, value: Any, notation: Notation, where: str) -> Self:
         """Read the message from a decoded value.
 
         Raises:
             MalformedProofError: it is malformed.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def write(self, notation: Notation) -> dict[str, Any]:
         """Return what is to be encoded."""
-        raise NotImplementedError
 
     @classmethod
     def from_json(cls, value: Any, where: str) -> Self:

@@ -36,6 +36,7 @@ MAX_BLOCK: Final = 512
 NO_PARENT: Final = HASH_PREFIX + bytes(HASH_BYTES - len(HASH_PREFIX))
 
 _MAX_INDEX: Final = (1 << 64) - 1
+_EVENT_LIST_KEYS: Final = frozenset({"i", "hash", "e"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,25 +141,10 @@ class EventList(Message):
 
     @classmethod
     def read(cls, value: Any, notation: Notation, where: str) -> Self:
-        """Read a list of events, one at least; of an update without events see `Update`."""
-        result = cls._read(value, notation, where)
-        if result is None:
-            raise MalformedProofError(f"{where}.e", "no events")
-        return result
-
-    @classmethod
-    def read_optional(cls, value: Any, notation: Notation, where: str) -> Self | None:
-        """Read a list of events, or None where it is absent or empty."""
-        return None if value is None else cls._read(value, notation, where)
-
-    @classmethod
-    def _read(cls, value: Any, notation: Notation, where: str) -> Self | None:
-        fields = check_object(value, {"i", "hash", "e"}, where)
+        fields = check_object(value, _EVENT_LIST_KEYS, where)
         primes = fields.get("e")
-        if primes is None or primes == []:
-            return None
-        if not isinstance(primes, list):
-            raise MalformedProofError(f"{where}.e", "expected a list")
+        if not isinstance(primes, list) or not primes:
+            raise MalformedProofError(f"{where}.e", "expected a list of events")
         if len(primes) > MAX_EVENTS:
             raise MalformedProofError(f"{where}.e", f"more than {MAX_EVENTS} events", departure="revocation-limits")
         index = read_unsigned(fields.get("i"), f"{where}.i")
@@ -279,10 +265,12 @@ class Update(Message):
     @classmethod
     def read(cls, value: Any, notation: Notation, where: str) -> Self:
         fields = check_object(value, {"sacc", "e"}, where)
-        return cls(
-            SignedAccumulator.read(fields.get("sacc"), notation, f"{where}.sacc"),
-            EventList.read_optional(fields.get("e"), notation, f"{where}.e"),
-        )
+        signed_accumulator = SignedAccumulator.read(fields.get("sacc"), notation, f"{where}.sacc")
+        events = fields.get("e")
+        # An empty list is left out, and says the same where it is not.
+        if events is None or check_object(events, _EVENT_LIST_KEYS, f"{where}.e").get("e") in (None, []):
+            return cls(signed_accumulator)
+        return cls(signed_accumulator, EventList.read(events, notation, f"{where}.e"))
 
     def write(self, notation: Notation) -> dict[str, Any]:
         result: dict[str, Any] = {"sacc": self.signed_accumulator.write(notation)}
@@ -302,9 +290,7 @@ def updates_from_cbor(data: bytes, where: str = "updates") -> dict[int, Update]:
     }
     for counter, update in updates.items():
         if update.signed_accumulator.key_counter != counter:
-            raise MalformedProofError(
-                f"{where}[{counter}].sacc.pk", "not the counter under which the update stands", departure="update-key"
-            )
+            raise MalformedProofError(f"{where}[{counter}].sacc.pk", "the update stands under another counter", departure="update-key")
     return updates
 
 

@@ -106,19 +106,19 @@ class Witness(Message):
         Raises:
             RevokedError: e is among the primes revoked.
             MissingEventsError: the update's events start later than those that this witness has not seen.
-            InvalidWitnessError: the update leads to an accumulator that does not follow on this one.
+            InvalidWitnessError: this is no witness for its own accumulator, or the update's does not follow on that.
             InvalidUpdateError: the events do not end in the accumulator.
             InvalidSignatureError, MalformedKeyError, MalformedProofError, InvalidProofError: see `SignedAccumulator.verify`.
 
         Source: Camenisch and Lysyanskaya, CRYPTO 2002, section 3.2; gabi `revocation/proof.go` (Witness.Update).
         """
-        newest = update.verify(public_key)
-        known = self.signed_accumulator.verify(public_key)
-        is_newer = newest.time > known.time if newest.index == known.index else newest.index > known.index and update.events is not None
-        if not is_newer:
+        newest, known = update.verify(public_key), self.verify(public_key)
+        if newest.index < known.index or (newest.index == known.index and newest.time <= known.time):
             return self
         u = self.u
-        if update.events is not None and newest.index > known.index:
+        if newest.index > known.index:
+            if update.events is None:
+                return self
             if update.events.index > known.index + 1:
                 raise MissingEventsError(known.index + 1)
             # Each of a and b tells e, so both are secret.

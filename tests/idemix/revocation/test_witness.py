@@ -109,6 +109,13 @@ def test_update_of_another_chain_is_refused() -> None:
         KEPT.update(PUBLIC, elsewhere)
 
 
+@pytest.mark.parametrize("u", [0, int(PRIVATE.p), 5], ids=["0", "no unit", "another number"])
+def test_witness_that_does_not_hold_is_not_updated(u: int) -> None:
+    for update in (CHAIN.update(0, 0), CHAIN.update(0, 4)):
+        with pytest.raises(InvalidWitnessError):
+            replace(KEPT, u=mpz(u)).update(PUBLIC, update)
+
+
 def test_update_must_hold() -> None:
     update = CHAIN.update(0, 4)
     assert update.events is not None
