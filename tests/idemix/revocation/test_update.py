@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import gmpy2
 import pytest
 from gmpy2 import mpz
 from hypothesis import given, settings
@@ -25,6 +26,7 @@ from idemix.revocation import Event, EventList, SignedAccumulator, Update, event
 from idemix.revocation.accumulator import event_hash
 from idemix.revocation.update import MAX_EVENTS, NO_PARENT
 from tests.idemix.revocation.chain import PRIVATE, PUBLIC, TIME, make_chain
+from tests.support.randomness import SeededRandom
 
 NO_PARENT_JSON = "EiAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
 CHAIN = make_chain(4)
@@ -131,6 +133,23 @@ def test_earlier_events_that_do_not_lead_here_are_refused() -> None:
         last.after(make_chain(4, seed="other").update(0, 3).events or EVENTS, PUBLIC)
     with pytest.raises(InvalidUpdateError):
         CHAIN.update(5, 4).after(CHAIN.update(0, 3).events or EVENTS, PUBLIC)
+
+
+def test_first_accumulator_is_a_square_of_a_unit() -> None:
+    class Unlucky(SeededRandom):
+        """Gives what is no unit first."""
+
+        def __init__(self) -> None:
+            super().__init__("unlucky")
+            self.bad = [mpz(0), mpz(1), PRIVATE.p]
+
+        def below(self, bound: int | mpz) -> mpz:
+            return self.bad.pop() if self.bad else super().below(bound)
+
+    update = Update.initial(PRIVATE, now=TIME, random=Unlucky())
+    nu = update.verify(PUBLIC).nu
+    assert gmpy2.jacobi(nu, PRIVATE.p) == gmpy2.jacobi(nu, PRIVATE.q) == 1
+    assert update.events == EventList(0, NO_PARENT, (mpz(1),))
 
 
 def test_renewing_the_time_revokes_nothing() -> None:

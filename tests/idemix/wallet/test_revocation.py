@@ -345,6 +345,25 @@ def test_session_needs_the_state(world: World, authority: MemoryAuthority) -> No
     assert refusal.value.code == "REVOCATION"
 
 
+def test_state_without_any_key_is_none(world: World, authority: MemoryAuthority) -> None:
+    authority.states.clear()
+    with pytest.raises(SessionFailedError, match="no revocation state") as refusal:
+        world.connect(world.start(ASKED))
+    assert refusal.value.code == "REVOCATION"
+
+
+def test_nothing_is_issued_on_a_state_that_does_not_hold(world: World, authority: MemoryAuthority) -> None:
+    session, body = world.connected(issuance(root("k")))
+    state = authority.states[ROOT, 2]
+    data = bytearray(state.signed_accumulator.data)
+    data[20] ^= 1
+    authority.states[ROOT, 2] = replace(state, signed_accumulator=replace(state.signed_accumulator, data=bytes(data)))
+    with pytest.raises(SessionFailedError, match="does not hold") as refusal:
+        world.post(session, world.wallet.answer(body))
+    assert refusal.value.code == "ISSUANCE_FAILED"
+    assert authority.records == []
+
+
 def test_records_of_one_session_are_told_apart(world: World, authority: MemoryAuthority) -> None:
     world.complete(issuance(root("k", "1"), root("k", "2")))
     first, second = authority.records
