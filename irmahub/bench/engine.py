@@ -23,7 +23,9 @@ from idemix.credential.credential import Credential, generate_secret_key
 from idemix.issuance.issuer import sign_credential
 from idemix.keys.generate import KeyPair, generate_key_pair
 from idemix.keys.public import PublicKey
+from idemix.params import REVOCATION_RANDOMIZER_BITS
 from idemix.proofs import CommitmentBuilder, ProofD, ProofList, ProofU, build_proof_list, verify_proof_list
+from idemix.revocation import Update, Witness
 
 UNIT_BITS: Final = 2048
 CONTEXT: Final = mpz(1)
@@ -115,6 +117,7 @@ def run(
         for count in attributes:
             report(f"{length} bits, {count} attributes")
             rows += _measure_credential(meter, pair, count, repetitions)
+            rows += _measure_revocation(meter, pair, count, repetitions)
         report(f"{length} bits: tables")
         milliseconds, units = meter.measure(partial(_build_tables, pair.public), max(3, repetitions // 5))
         rows.append(Row("build_tables", length, max(attributes), milliseconds, units, None, max(3, repetitions // 5)))
@@ -172,6 +175,69 @@ def _measure_credential(meter: _Meter, pair: KeyPair, count: int, repetitions: i
     return rows
 
 
+def _measure_revocation(meter: _Meter, pair: KeyPair, count: int, repetitions: int) -> list[Row]:
+    """A credential whose last attribute is the revocation attribute, disclosed with a proof of non-revocation."""
+    key, index = pair.public, count + 1
+    update = Update.initial(pair.private, now=0)
+    witness = Witness.issue(pair.private, update.signed_accumulator, update.verify(key))
+    hidden = (SYSTEM_RANDOM.bits(key.params.l_m - 2) for _ in range(count))
+    values = (generate_secret_key(), *hidden, witness.e)
+    credential = Credential(key, sign(pair.private, key, values), values)
+    disclosed = {1, 2} - {index}
+
+    def prove() -> ProofList:
+        builder = credential.disclosure_builder(disclosed, witness=witness, revocation_index=index)
+        return build_proof_list([builder], context=CONTEXT, nonce=CONTEXT, is_signature=False)
+
+    def verify() -> None:
+        verify_proof_list(disclosure, [key], context=CONTEXT, nonce=CONTEXT, is_signature=False, revocation_indices=[index])
+
+    disclosure = prove()
+    for _ in range(2):
+        # Tables of G and H are built when these are used again.
+        verify()
+    works: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
+        "verify_disclosure_nonrevocation": (verify, partial(_naive_verify_nonrevocation, key, disclosure, index)),
+        "prove_disclosure_nonrevocation": (prove, partial(_naive_prove_nonrevocation, credential, witness)),
+    }
+    rows = []
+    for name, (work, naive) in works.items():
+        milliseconds, units = meter.measure(work, repetitions)
+        naive_units = meter.measure(naive, max(3, repetitions // 5))[1]
+        rows.append(Row(name, key.N.bit_length(), count, milliseconds, units, naive_units, repetitions))
+    return rows
+
+
+def _naive_verify_nonrevocation(key: PublicKey, disclosure: ProofList, index: int) -> None:
+    """Z̃, then C_r^{-c} · G^ε · H^ζ, ν^{-c} · C_u^α · H^{-β} and C_r^α · G^{-β} · H^{-δ}."""
+    proof = disclosure[0]
+    assert isinstance(proof, ProofD)  # noqa: S101 - what the builder gives
+    _naive_verify_disclosure(key, proof)
+    part = proof.nonrev_proof
+    assert part is not None  # noqa: S101
+    G, H, alpha = key.G or mpz(0), key.H or mpz(0), proof.a_responses[index]
+    nu = part.signed_accumulator.verify(key).nu
+    _naive_product(key, [(part.C_r, -proof.c), (G, part.epsilon), (H, part.zeta)])
+    _naive_product(key, [(nu, -proof.c), (part.C_u, alpha), (H, -part.beta)])
+    _naive_product(key, [(part.C_r, alpha), (G, -part.beta), (H, -part.delta)])
+
+
+def _naive_prove_nonrevocation(credential: Credential, witness: Witness) -> None:
+    """The disclosure, then C_r, C_u and the three relations with the randomizers."""
+    _naive_prove(credential)
+    key, params = credential.public_key, credential.public_key.params
+    G, H = key.G or mpz(0), key.H or mpz(0)
+    r_2, r_3, alpha = SYSTEM_RANDOM.below(key.N >> 2), SYSTEM_RANDOM.below(key.N >> 2), SYSTEM_RANDOM.bits(REVOCATION_RANDOMIZER_BITS)
+    beta, delta = SYSTEM_RANDOM.bits(params.l_er_nonrev_commit), SYSTEM_RANDOM.bits(params.l_er_nonrev_commit)
+    epsilon, zeta = SYSTEM_RANDOM.bits(params.l_r_nonrev_commit), SYSTEM_RANDOM.bits(params.l_r_nonrev_commit)
+    powmod(witness.u, witness.e, key.N)
+    C_r = _naive_product(key, [(G, r_2), (H, r_3)])
+    C_u = witness.u * powmod(H, r_2, key.N) % key.N
+    _naive_product(key, [(G, epsilon), (H, zeta)])
+    _naive_product(key, [(C_u, alpha), (H, -beta)])
+    _naive_product(key, [(C_r, alpha), (G, -beta), (H, -delta)])
+
+
 def _naive_product(key: PublicKey, terms: Sequence[tuple[mpz, mpz]]) -> mpz:
     """∏ base^exponent, each power on its own."""
     result = mpz(1)
@@ -214,11 +280,11 @@ def _naive_prove(credential: Credential) -> mpz:
 
 def table(rows: Sequence[Row]) -> str:
     """Return the figures as text for people."""
-    lines = [f"{'':<24}{'bits':>6}{'attributes':>12}{'ms':>12}{'units':>10}{'naive':>10}"]
+    lines = [f"{'':<34}{'bits':>6}{'attributes':>12}{'ms':>12}{'units':>10}{'naive':>10}"]
     for row in rows:
         naive = "" if row.naive_units is None else f"{row.naive_units:.2f}"
         count = row.attributes or ""
-        lines.append(f"{row.name:<24}{row.bits:>6}{count:>12}{row.milliseconds:>12.2f}{row.units:>10.2f}{naive:>10}")
+        lines.append(f"{row.name:<34}{row.bits:>6}{count:>12}{row.milliseconds:>12.2f}{row.units:>10.2f}{naive:>10}")
     lines.append(f"\n1 unit is one modular exponentiation of {UNIT_BITS} bits.")
     lines.append(
         "Processor time, the median; of key pairs the mean of the time that passed. A credential is signed with a prime found before."

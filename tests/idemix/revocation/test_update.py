@@ -133,6 +133,9 @@ def test_earlier_events_that_do_not_lead_here_are_refused() -> None:
         last.after(make_chain(4, seed="other").update(0, 3).events or EVENTS, PUBLIC)
     with pytest.raises(InvalidUpdateError):
         CHAIN.update(5, 4).after(CHAIN.update(0, 3).events or EVENTS, PUBLIC)
+    assert last.events is not None
+    with pytest.raises(InvalidUpdateError, match="event 4"):
+        last.events.after(make_chain(4, seed="other").update(0, 3).events or EVENTS)
 
 
 def test_first_accumulator_is_a_square_of_a_unit() -> None:

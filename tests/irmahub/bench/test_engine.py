@@ -9,7 +9,11 @@ from irmahub.bench.engine import run, table
 from irmahub.cli import command_line
 
 WITHOUT_NAIVE = {"find_prime", "build_tables", "generate_key_pair"}
-NAMES = {"verify_disclosure", "verify_commitment", "sign_credential", "prove_disclosure", *WITHOUT_NAIVE}
+NAMES = {
+    *("verify_disclosure", "verify_commitment", "sign_credential", "prove_disclosure"),
+    *("verify_disclosure_nonrevocation", "prove_disclosure_nonrevocation"),
+    *WITHOUT_NAIVE,
+}
 
 
 def test_every_figure_is_there_for_every_size() -> None:
