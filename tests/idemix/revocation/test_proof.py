@@ -25,7 +25,7 @@ from idemix.errors import (
 from idemix.integers import decode_integer, encode_integer
 from idemix.keys.generate import KeyPair
 from idemix.keys.public import PublicKey
-from idemix.proofs import ProofList, build_proof_list, verify_proof_list
+from idemix.proofs import ProofD, ProofList, build_proof_list, verify_proof_list
 from idemix.revocation import NonRevocationBuilder, Update, Witness
 from tests.idemix.revocation.chain import OTHER, PAIR, PRIVATE, PUBLIC, TIME, make_chain
 from tests.support.keys import key_pair
@@ -194,6 +194,13 @@ def test_accumulator_is_signed_with_the_key_of_the_proof() -> None:
     newer = CHAIN.updates[1].signed_accumulator.to_json()
     with pytest.raises(InvalidProofError, match="challenge mismatch"):
         verify(parsed([{**value, "nonrev_proof": {**value["nonrev_proof"], "sacc": newer}}]))
+
+
+def test_signature_on_the_accumulator_is_checked_before_the_arithmetic() -> None:
+    proof = PROOF[0]
+    assert isinstance(proof, ProofD)
+    with pytest.raises(InvalidSignatureError):
+        proof.check_structure(replace(PUBLIC, ecdsa=OTHER.public.ecdsa), revocation_index=INDEX)
 
 
 def put(name: str, value: Any) -> Callable[[dict[str, Any]], None]:

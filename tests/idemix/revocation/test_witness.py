@@ -93,9 +93,10 @@ def test_newer_time_of_the_same_accumulator_is_taken_over() -> None:
     assert witness.update(PUBLIC, older) is witness
 
 
-def test_events_that_start_too_late() -> None:
+@pytest.mark.parametrize("start", [2, 3, 4])
+def test_events_that_start_too_late(start: int) -> None:
     with pytest.raises(MissingEventsError) as missing:
-        KEPT.update(PUBLIC, CHAIN.update(3, 4))
+        KEPT.update(PUBLIC, CHAIN.update(start, 4))
     assert missing.value.first_index == 1
 
 
