@@ -240,7 +240,7 @@ class Wallet:
                 if counter not in updates:
                     raise RefusedSessionError(f"the request holds no revocation update for {type_id}, key {counter}")
                 newest = updates[counter].verify(self.configuration.public_key(type_id.issuer, counter))
-                if newest.index >= first_index and updates[counter].first_index(newest) > first_index:
+                if updates[counter].first_index(newest) > first_index:
                     raise EventsNeededError(type_id, counter, first_index)
                 self.apply_update(type_id, updates[counter])
 

@@ -20,7 +20,8 @@ class MemoryAuthority:
         records: what was issued, the oldest first.
         states: per credential type and key counter the newest accumulator with all events.
         is_reachable: whether it answers.
-        tolerance: see `RevocationSetting`.
+        tolerance, synced_at: see `RevocationSetting`.
+        max_age_seconds: how old a state the engine would last have been content with.
     """
 
     def __init__(self, configuration: Configuration, keys: IssuerKeys, clock: Clock, *types: CredentialTypeId) -> None:
@@ -32,6 +33,7 @@ class MemoryAuthority:
         self.is_reachable = True
         self.tolerance = 600
         self.synced_at = 0
+        self.max_age_seconds: int | None = None
         for type_id in types:
             public, private = keys.signing_key(type_id.issuer)
             self.states[type_id, public.counter] = Update.initial(private, now=self._now)
@@ -47,6 +49,7 @@ class MemoryAuthority:
         return any(type_id == credential_type for type_id, _ in self.states)
 
     def updates(self, credential_type: CredentialTypeId, *, count: int, max_age_seconds: int) -> Mapping[int, Update]:
+        self.max_age_seconds = max_age_seconds
         return {counter: self.newest(credential_type, counter, count) for type_id, counter in self.states if type_id == credential_type}
 
     def newest(self, credential_type: CredentialTypeId, counter: int, count: int) -> Update:

@@ -17,6 +17,7 @@ from idemix.session.session import Session
 from idemix.verification import AttributeStatus, ProofStatus, verify_signed_message
 from idemix.wallet import EventsNeededError, PreparedAnswer, RefusedSessionError, RejectedAnswerError, UnsatisfiableRequestError, Wallet
 from idemix.wallet.choice import default_choice
+from tests.support.keys import key_pair
 from tests.support.revocation import MemoryAuthority
 from tests.support.sessions import BSN, FULL_NAME, ROOT, World, disclosure, encode, issuance, root, signature, stored
 
@@ -94,6 +95,38 @@ def forged(wallet: Wallet, request: Any, held: Any) -> PreparedAnswer:
     return PreparedAnswer("proofs", body, request, (), (), 0)
 
 
+def test_accumulator_that_is_not_signed_is_refused(world: World, authority: MemoryAuthority) -> None:
+    wallet = holder(world, "k")
+    session, body = world.connected(ASKED)
+    answer = wallet.answer(body)
+    value = json.loads(answer.body)
+    accumulator = authority.states[ROOT, 2].verify(world.configuration.public_key(ROOT.issuer, 2))
+    signed = accumulator.sign(replace(key_pair("issuer-1024").private, counter=2))
+    value["proofs"][0]["nonrev_proof"]["sacc"] = signed.to_json()
+    session, reply = world.post(session, replace(answer, body=json.dumps(value).encode()))
+    assert reply.proof_status is ProofStatus.INVALID
+
+
+@pytest.mark.parametrize(("tolerance", "max_age"), [(0, 300), (60, 30)])
+def test_state_is_brought_up_to_date_after_half_the_tolerance(
+    world: World, authority: MemoryAuthority, tolerance: int, max_age: int
+) -> None:
+    world.connected({**ASKED, "revocation": {str(ROOT): {"tolerance": tolerance}}})
+    assert authority.max_age_seconds == max_age
+
+
+def test_credential_of_another_key_is_left_as_it_is(world: World, authority: MemoryAuthority) -> None:
+    wallet = holder(world, "k")
+    (held,) = wallet.credentials
+    key = replace(held.credential.public_key, counter=1)
+    other = replace(held, credential=replace(held.credential, public_key=key))
+    wallet.credentials = (other, held)
+    revoke_others(world, authority, 1)
+    wallet.apply_update(ROOT, authority.newest(ROOT, 2, 16))
+    assert wallet.credentials == (other, held.updated(authority.newest(ROOT, 2, 16)))
+    assert wallet.credentials[1] != held
+
+
 def test_missing_proof_is_refused(world: World, authority: MemoryAuthority) -> None:
     wallet = holder(world, "k")
     session, body = world.connected(ASKED)
@@ -166,6 +199,21 @@ def test_state_that_was_confirmed_later_counts_from_then(world: World, authority
     world.clock.advance(seconds=1000)
     session, _ = world.complete(ASKED)
     assert disclosed(session)["notrevokedbefore"] == authority.synced_at
+
+
+def test_state_newer_than_the_one_sent_counts_from_its_own_time(world: World, authority: MemoryAuthority) -> None:
+    """What the server was told of its own state says nothing of the newer one, which it does not know."""
+    wallet = holder(world, "k")
+    session, body = world.connected(ASKED)
+    world.clock.advance(seconds=10)
+    revoke_others(world, authority, 1)
+    newest = int(world.now.timestamp())
+    wallet.apply_update(ROOT, authority.newest(ROOT, 2, 16))
+    authority.synced_at = newest + 700
+    world.clock.advance(seconds=700)
+    session, reply = world.post(session, wallet.answer(body))
+    assert reply.proof_status is ProofStatus.VALID
+    assert disclosed(session)["notrevokedbefore"] == newest
 
 
 def test_renewed_time_reaches_the_witness(world: World, authority: MemoryAuthority) -> None:
