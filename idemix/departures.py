@@ -65,6 +65,7 @@ _RULES: Final = (
     Departure("revocation-attribute-size", MalformedProofError, "A revocation attribute has 1 to 196 bits."),
     Departure("event-hash", MalformedProofError, "A hash in a chain of revocation events is a whole SHA-256."),
     Departure("event-index", InvalidUpdateError, "The last event of a revocation update has the index of its accumulator."),
+    Departure("renewed-accumulator", InvalidUpdateError, "A newer accumulator of the same index differs in its time alone."),
     Departure(
         "revocation-limits",
         MalformedProofError,

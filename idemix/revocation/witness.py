@@ -14,7 +14,7 @@ from gmpy2 import mpz
 from ..arith.modular import inverse, powmod_secret
 from ..arith.primes import random_prime_in_range
 from ..arith.randomness import SYSTEM_RANDOM, RandomSource
-from ..errors import InvalidWitnessError, MalformedProofError, MissingEventsError, RevokedError
+from ..errors import InvalidUpdateError, InvalidWitnessError, MalformedProofError, MissingEventsError, RevokedError
 from ..json_text import check_spelling
 from ..keys.private import PrivateKey
 from ..keys.public import PublicKey
@@ -107,7 +107,7 @@ class Witness(Message):
             RevokedError: e is among the primes revoked.
             MissingEventsError: the update's events start later than those that this witness has not seen.
             InvalidWitnessError: this is no witness for its own accumulator, or the update's does not follow on that.
-            InvalidUpdateError: the events do not end in the accumulator.
+            InvalidUpdateError: the events do not end in the accumulator, or it is another one than this witness' with the same index.
             InvalidSignatureError, MalformedKeyError, MalformedProofError, InvalidProofError: see `SignedAccumulator.verify`.
 
         Source: Camenisch and Lysyanskaya, CRYPTO 2002, section 3.2; gabi `revocation/proof.go` (Witness.Update).
@@ -116,7 +116,10 @@ class Witness(Message):
         if newest.index < known.index or (newest.index == known.index and newest.time <= known.time):
             return self
         u = self.u
-        if newest.index > known.index:
+        if newest.index == known.index:
+            if newest != replace(known, time=newest.time):
+                raise InvalidUpdateError("the accumulator is another one with the same index", departure="renewed-accumulator")
+        else:
             if update.events is None:
                 return self
             if update.events.index > known.index + 1:

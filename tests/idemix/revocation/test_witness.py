@@ -106,8 +106,9 @@ def test_update_of_another_chain_is_refused() -> None:
         KEPT.update(PUBLIC, other.update(0, 2))
     # The same index and a newer time, but another number; the reference takes it over unseen.
     elsewhere = Update.revoking(PRIVATE, other.accumulator(0), [], now=TIME + 5)
-    with pytest.raises(InvalidWitnessError):
+    with pytest.raises(InvalidUpdateError) as refusal:
         KEPT.update(PUBLIC, elsewhere)
+    assert refusal.value.departure == "renewed-accumulator"
 
 
 @pytest.mark.parametrize("u", [0, int(PRIVATE.p), 5], ids=["0", "no unit", "another number"])
