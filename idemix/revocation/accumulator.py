@@ -12,13 +12,14 @@ from typing import Any, Final, Self
 from gmpy2 import mpz
 
 from .. import cbor
-from ..arith.modular import inverse, is_unit
-from ..errors import InvalidProofError, InvalidSignatureError, MalformedProofError
+from ..arith.modular import inverse
+from ..errors import InvalidSignatureError, MalformedProofError
 from ..integers import integer_to_bytes
 from ..json_text import check_object
 from ..keys.private import PrivateKey
 from ..keys.public import PublicKey
 from ..params import REVOCATION_PRIME_BITS
+from ..proofs.checks import check_group_element
 from .notation import CBOR, HASH_PREFIX, Message, Notation, read_time, read_unsigned
 
 #: The longest signed accumulator that is read; one of a 4096-bit key has some 700 bytes.
@@ -155,8 +156,7 @@ class SignedAccumulator(Message):
         if self.key_counter != public_key.counter:
             raise InvalidSignatureError(f"{where}: signed with key {self.key_counter}, not {public_key.counter}")
         accumulator = _open(public_key.ecdsa, self.data)
-        if not is_unit(accumulator.nu, public_key.N):
-            raise InvalidProofError(f"{where}: the accumulator is not between 1 and n, or not coprime to it", departure="element-range")
+        check_group_element(accumulator.nu, public_key, f"{where}.Nu")
         return accumulator
 
 
