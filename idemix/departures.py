@@ -49,7 +49,7 @@ _RULES: Final = (
     Departure(
         "element-range",
         InvalidProofError,
-        "A group element in a proof lies between 1 and n and is coprime to n; the C_u of a non-revocation proof lies between 1 and n².",
+        "A group element in a proof lies between 1 and n and is coprime to n; the C_u of a non-revocation proof once it is reduced.",
     ),
     Departure("secret-key-hidden", MalformedProofError, "A disclosure that answers a request hides the secret key."),
     Departure("metadata-disclosed", MalformedProofError, "A disclosure that answers a request shows the metadata attribute."),

@@ -63,8 +63,11 @@ class Credential:
         self,
         disclosed: Collection[int],
         random: RandomSource = SYSTEM_RANDOM,
+        *,
         witness: Witness | None = None,
         revocation_index: int | None = None,
     ) -> DisclosureBuilder:
         """Return what builds a ProofD that discloses the attributes with these indices of bases; see `DisclosureBuilder.create`."""
-        return DisclosureBuilder.create(self.public_key, self.signature, self.attributes, disclosed, random, witness, revocation_index)
+        return DisclosureBuilder.create(
+            self.public_key, self.signature, self.attributes, disclosed, random, witness=witness, revocation_index=revocation_index
+        )

@@ -174,6 +174,7 @@ class DisclosureBuilder:
         attributes: Sequence[mpz],
         disclosed: Collection[int],
         random: RandomSource = SYSTEM_RANDOM,
+        *,
         witness: Witness | None = None,
         revocation_index: int | None = None,
     ) -> Self:
@@ -220,7 +221,8 @@ class DisclosureBuilder:
         N = self.public_key.N
         Z_tilde = self.public_key.power_product(S=self.v_randomizer, R=randomizers)
         Z_tilde = Z_tilde * powmod_secret(self.signature.A, self.e_randomizer, N) % N
-        return CommittedDisclosure(self, randomizers, Z_tilde, self.non_revocation.commit() if self.non_revocation else None)
+        non_revocation = self.non_revocation.commit() if self.non_revocation else None
+        return CommittedDisclosure(self, randomizers, Z_tilde, non_revocation=non_revocation)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

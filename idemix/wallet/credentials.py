@@ -84,7 +84,7 @@ class HeldCredential:
             proves_non_revocation: whether the credential, which has a witness, is proved not to be revoked.
         """
         witness = self.witness if proves_non_revocation else None
-        return self.credential.disclosure_builder(disclosed, random, witness, self.revocation_base)
+        return self.credential.disclosure_builder(disclosed, random, witness=witness, revocation_index=self.revocation_base)
 
     def has_expired(self, at: float) -> bool:
         """Whether it has expired at a time in Unix seconds."""

@@ -48,7 +48,7 @@ def credential(pair: KeyPair, witness: Witness, *, index: int = INDEX) -> Creden
 
 def prove(witness: Witness, held: Credential | None = None, **changes: Any) -> ProofList:
     held = held or credential(PAIR, witness)
-    builder = held.disclosure_builder({1, 2}, RANDOM, witness, changes.pop("index", INDEX))
+    builder = held.disclosure_builder({1, 2}, RANDOM, witness=witness, revocation_index=changes.pop("index", INDEX))
     return build_proof_list([builder], **{**SESSION, **changes}, random=RANDOM)
 
 
@@ -117,7 +117,7 @@ def test_responses_fit_their_bounds_at_their_longest() -> None:
 def test_commitment_that_is_not_reduced_is_hashed_as_it_came() -> None:
     """The reference's app leaves C_u = u · H^r as it is where it had prepared the proof before."""
     held = credential(PAIR, KEPT)
-    builder = held.disclosure_builder({1, 2}, RANDOM, KEPT, INDEX)
+    builder = held.disclosure_builder({1, 2}, RANDOM, witness=KEPT, revocation_index=INDEX)
     committed = builder.commit(RANDOM.bits(592))
     assert builder.non_revocation is not None
     assert committed.non_revocation is not None
@@ -138,11 +138,11 @@ def test_witness_of_another_credential_proves_nothing() -> None:
     """Two credentials of one holder: the signature of the revoked one with the witness of the other."""
     revoked = credential(PAIR, CHAIN.witnesses[0])
     with pytest.raises(InvalidWitnessError):
-        revoked.disclosure_builder({1, 2}, RANDOM, KEPT, INDEX)
+        revoked.disclosure_builder({1, 2}, RANDOM, witness=KEPT, revocation_index=INDEX)
     with pytest.raises(InvalidWitnessError):
-        credential(PAIR, KEPT).disclosure_builder({1, 2, INDEX}, RANDOM, KEPT, INDEX)
+        credential(PAIR, KEPT).disclosure_builder({1, 2, INDEX}, RANDOM, witness=KEPT, revocation_index=INDEX)
     with pytest.raises(InvalidWitnessError):
-        credential(PAIR, KEPT).disclosure_builder({1, 2}, RANDOM, KEPT, None)
+        credential(PAIR, KEPT).disclosure_builder({1, 2}, RANDOM, witness=KEPT, revocation_index=None)
     # A dishonest prover leaves the check out: the responses are about two different numbers.
     builder = revoked.disclosure_builder({1, 2}, RANDOM)
     non_revocation = NonRevocationBuilder.create(PUBLIC, KEPT, RANDOM)
