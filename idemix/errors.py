@@ -54,7 +54,7 @@ class MalformedRequestError(MalformedError):
 
 
 class MalformedProofError(MalformedError):
-    """A proof, commitment or issuance message cannot be read or has not the structure of one."""
+    """A proof, commitment, issuance or revocation message cannot be read or has not the structure of one."""
 
 
 class ProofCountError(MalformedProofError):
@@ -123,6 +123,22 @@ class TimestampRollbackError(VerificationError):
 
 class RevokedError(VerificationError):
     """A credential was revoked."""
+
+
+class InvalidUpdateError(VerificationError):
+    """The events of a revocation update are no chain that ends in its accumulator."""
+
+
+class MissingEventsError(VerificationError):
+    """A revocation update starts later than it can be used: events before it are missing. `first_index` is that of the first."""
+
+    def __init__(self, first_index: int) -> None:
+        super().__init__(f"update too new: the events from {first_index} on are missing")
+        self.first_index = first_index
+
+
+class InvalidWitnessError(VerificationError):
+    """A non-revocation witness does not belong to its accumulator."""
 
 
 class UnknownIdentifierError(IdemixError):

@@ -12,6 +12,7 @@ from ..keys.public import PublicKey
 from ..params import SECRET_KEY_BITS
 from ..proofs.proof_d import DisclosureBuilder
 from ..rangeproof.structure import Statement
+from ..revocation.witness import Witness
 from .attributes import credential_hash
 from .metadata import MetadataAttribute
 
@@ -65,10 +66,18 @@ class Credential:
         disclosed: Collection[int],
         random: RandomSource = SYSTEM_RANDOM,
         statements: Mapping[int, Sequence[Statement]] = MappingProxyType({}),
+        *,
+        witness: Witness | None = None,
+        revocation_index: int | None = None,
     ) -> DisclosureBuilder:
-        """Return what builds a ProofD that discloses the attributes with these indices of bases, and proves statements about others.
-
-        Raises:
-            UnprovableStatementError: see `DisclosureBuilder.create`.
-        """
-        return DisclosureBuilder.create(self.public_key, self.signature, self.attributes, disclosed, random, statements)
+        """Return what builds a ProofD that discloses the attributes with these indices of bases; see `DisclosureBuilder.create`."""
+        return DisclosureBuilder.create(
+            self.public_key,
+            self.signature,
+            self.attributes,
+            disclosed,
+            random,
+            statements,
+            witness=witness,
+            revocation_index=revocation_index,
+        )

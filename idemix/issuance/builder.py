@@ -8,7 +8,7 @@ from gmpy2 import mpz
 
 from ..arith.randomness import SYSTEM_RANDOM, RandomSource
 from ..cl.signature import CLSignature
-from ..errors import MalformedProofError
+from ..errors import InvalidWitnessError, MalformedProofError
 from ..keys.public import PublicKey
 from ..proofs.checks import check_response
 from ..proofs.proof_u import CommitmentBuilder, CommittedCommitment
@@ -66,20 +66,26 @@ class CredentialBuilder:
 
         Args:
             message: the issuer's answer.
-            attributes: m_1 … m_k as the holder computed them from the request; None for each random blind attribute.
+            attributes: m_1 … m_k as the holder computed them from the request; None for each random blind attribute. Where the
+                message holds a witness, its e is the revocation attribute.
 
         Returns:
             The signature and m_0 … m_k.
 
         Raises:
             InvalidProofError: the issuer's proof does not hold, or a share is too long.
-            InvalidSignatureError: the signature is not on these attributes.
+            InvalidSignatureError: the signature is not on these attributes, or the witness' accumulator is not signed.
+            InvalidWitnessError: the witness does not belong to its accumulator, or its e is no attribute.
             MalformedProofError: the issuer's shares are not those of the random blind attributes.
 
         Source: gabi `builder.go` (ConstructCredential).
         """
         public_key = self.commitment.public_key
         shares = self.commitment.shares
+        if message.witness is not None:
+            message.witness.verify(public_key)
+            if message.witness.e not in attributes:
+                raise InvalidWitnessError("the witness is for no attribute of the credential")
         message.proof.verify(public_key, message.signature, context=self.context, nonce=self.nonce2)
         if message.m_issuer.keys() != shares.keys():
             raise MalformedProofError("m_issuer", "not exactly the random blind attributes")

@@ -14,6 +14,7 @@ from typing import Any, Self, TypeAlias
 
 from gmpy2 import mpz
 
+from .. import cbor
 from ..errors import MalformedProofError, MalformedRequestError
 from ..integers import decode_integer, encode_integer, integer_to_bytes
 from ..json_text import check_spelling
@@ -21,8 +22,6 @@ from ..scheme.identifiers import PublicKeyId
 
 #: What names an issuer's key: in IRMA an identifier.
 KeyName: TypeAlias = PublicKeyId | str
-
-_UNSIGNED, _BYTES, _TEXT, _LIST, _MAP = 0, 2, 3, 4, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +74,24 @@ class ChallengeInput:
 
     def to_cbor(self) -> bytes:
         """Return the CBOR map."""
-        entries = [_text("val") + _integer(self.value), _text("comm") + _integer(self.commitment)]
-        if self.key is not None:
-            entries.insert(0, _text("key") + _key(self.key))
+        return cbor.encode(self.cbor_map())
+
+    def cbor_map(self) -> dict[str, Any]:
+        """Return what is to be encoded as CBOR."""
+        key = self.key
+        if isinstance(key, PublicKeyId):
+            result: dict[str, Any] = {"key": {"issuer": str(key.issuer), "counter": key.counter}}
+        else:
+            result = {} if key is None else {"key": key}
+        result |= {"val": integer_to_bytes(self.value), "comm": integer_to_bytes(self.commitment)}
         if self.others:
-            entries.append(_text("otherComms") + _head(_LIST, len(self.others)) + b"".join(map(_integer, self.others)))
-        return _head(_MAP, len(entries)) + b"".join(entries)
+            result["otherComms"] = list(map(integer_to_bytes, self.others))
+        return result
 
 
 def commitments_hash(inputs: Sequence[ChallengeInput]) -> bytes:
     """Return the hash by which the holder is bound to its commitments before it sees the server's."""
-    return hashlib.sha256(_head(_LIST, len(inputs)) + b"".join(element.to_cbor() for element in inputs)).digest()
+    return hashlib.sha256(cbor.encode([element.cbor_map() for element in inputs])).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,27 +140,3 @@ class ResponseRequest:
             is_signature=is_signature,
             user_response=decode_integer(fields.get("resp"), f"{where}.resp"),
         )
-
-
-def _head(major: int, number: int) -> bytes:
-    """Return the first bytes of a CBOR item: its kind with a number in the shortest form (RFC 8949, section 3)."""
-    if number < 24:
-        return bytes([major << 5 | number])
-    size = next(size for size in (1, 2, 4, 8) if number < 1 << 8 * size)
-    return bytes([major << 5 | 23 + size.bit_length()]) + number.to_bytes(size, "big")
-
-
-def _key(key: KeyName) -> bytes:
-    if isinstance(key, str):
-        return _text(key)
-    return _head(_MAP, 2) + _text("issuer") + _text(str(key.issuer)) + _text("counter") + _head(_UNSIGNED, key.counter)
-
-
-def _text(text: str) -> bytes:
-    data = text.encode()
-    return _head(_TEXT, len(data)) + data
-
-
-def _integer(value: mpz) -> bytes:
-    data = integer_to_bytes(value)
-    return _head(_BYTES, len(data)) + data

@@ -60,9 +60,14 @@ class ProofList:
         """Return the JSON array."""
         return [proof.to_json() for proof in self.proofs]
 
-    def contributions(self, public_keys: Sequence[PublicKey]) -> list[mpz]:
+    def contributions(self, public_keys: Sequence[PublicKey], revocation_indices: Sequence[int | None] | None = None) -> list[mpz]:
         """Return all contributions to the challenge, in order; see the proofs' own `contributions`."""
-        return [value for proof, key in zip(self.proofs, public_keys, strict=True) for value in proof.contributions(key)]
+        indices = revocation_indices if revocation_indices is not None else [None] * len(self.proofs)
+        return [
+            value
+            for proof, key, revocation_index in zip(self.proofs, public_keys, indices, strict=True)
+            for value in (proof.contributions(key) if isinstance(proof, ProofU) else proof.contributions(key, revocation_index))
+        ]
 
 
 def _read_proof(value: Any, where: str) -> ProofD | ProofU:
@@ -88,6 +93,7 @@ def verify_proof_list(
     is_signature: bool,
     keyshare_groups: Sequence[str] | None = None,
     blind_indices: Sequence[Collection[int] | None] | None = None,
+    revocation_indices: Sequence[int | None] | None = None,
     require_metadata: bool = False,
 ) -> None:
     """Verify the proofs of a session.
@@ -103,12 +109,15 @@ def verify_proof_list(
         is_signature: whether it is an attribute-based signature.
         keyshare_groups: one label per proof; proofs with one label share a secret key. None or empty: all of them do.
         blind_indices: per proof the bases of the type's random blind attributes (for a ProofU), None where not known.
+        revocation_indices: per proof the base of the type's revocation attribute (for a ProofD), None where it has none or is not
+            known; then a non-revocation proof is refused.
         require_metadata: whether each ProofD answers a request; then it hides the secret key (0) and discloses the metadata (1).
 
     Raises:
-        ProofCountError: the number of keys, labels or blind sets differs.
+        ProofCountError: the number of keys, labels, blind sets or revocation indices differs.
         MalformedProofError: a proof's structure breaks a rule.
         EmptyProofListError, ResponseSizeError, ElementRangeError, ChallengeMismatchError, SecretKeyMismatchError: see there.
+        InvalidSignatureError: an accumulator is not signed with the key of its proof.
         MalformedKeyError: a public key cannot be computed with.
 
     Source: gabi `prooflist.go` (ProofList.Verify); irmago `irma/verify.go` (VerifyProofs).
@@ -120,12 +129,14 @@ def verify_proof_list(
         _check_count(keyshare_groups, proofs, "keyshare groups")
     if blind_indices is not None:
         _check_count(blind_indices, proofs, "sets of blind indices")
+    if revocation_indices is not None:
+        _check_count(revocation_indices, proofs, "revocation indices")
     for position, (proof, public_key) in enumerate(zip(proofs, public_keys, strict=True)):
         where = f"proofs[{position}]"
         if isinstance(proof, ProofU):
             proof.check_structure(public_key, blind_indices[position] if blind_indices is not None else None, where)
         else:
-            proof.check_structure(public_key, where)
+            proof.check_structure(public_key, where, revocation_indices[position] if revocation_indices is not None else None)
             if require_metadata:
                 _check_answers_request(proof, where)
     challenge = proofs[0].c
@@ -133,7 +144,7 @@ def verify_proof_list(
         if proof.c != challenge:
             raise ChallengeMismatchError(f"proofs[{position}]: challenge mismatch")
     _check_secret_keys(proofs, keyshare_groups or [""] * len(proofs))
-    if create_challenge(context, nonce, proofs.contributions(public_keys), is_signature) != challenge:
+    if create_challenge(context, nonce, proofs.contributions(public_keys, revocation_indices), is_signature) != challenge:
         raise ChallengeMismatchError("proofs: challenge mismatch")
 
 

@@ -1,8 +1,9 @@
 """The session engine: what happens to a session when a message comes in.
 
 Every method takes a session and the message and returns the next session, mostly with a reply; nothing is read or
-written elsewhere. A refusal is a `SessionError` and leaves the session as it was, unless the error carries the session
-to store (`SessionFailedError`, `NextSessionError`). A method that changes nothing returns the very session it was given.
+written elsewhere, but keys and the state of revocation, which are asked of those who keep them. A refusal is a
+`SessionError` and leaves the session as it was, unless the error carries the session to store (`SessionFailedError`,
+`NextSessionError`). A method that changes nothing returns the very session it was given.
 
 Source: irmago `irma/server/irmaserver/handle.go`, `helpers.go`, `api.go`.
 """
@@ -42,7 +43,6 @@ from .errors import (
     IssuanceFailedError,
     MalformedInputError,
     NextSessionError,
-    RevocationStateError,
     SessionFailedError,
     SessionUnauthorizedError,
     UnexpectedRequestError,
@@ -57,6 +57,7 @@ from .pairing import SessionOptions, options_for, read_options_request
 from .randomness import Randomness
 from .replies import ChainContinued, ClientSessionRequest, NextSessionNeeded, ServerResponse, SessionPackage
 from .result import SessionPointer
+from .revocation import NoRevocation, RevocationStates, with_updates
 from .session import ClientAuth, ClientToken, FrontendAuth, RememberedExchange, RequestorToken, Session
 from .status import Action, PairingMethod, Status
 from .transitions import next_status
@@ -99,6 +100,7 @@ class SessionEngine:
         describe_error: gives the remote error, as JSON, that a failed session shows in its result.
         primes: gives the primes of signatures; by default each is found when it is needed.
         timestamp_keys: the keys of time-stamp servers that are trusted.
+        revocation: the state of revocation; by default none is known.
     """
 
     def __init__(
@@ -111,6 +113,7 @@ class SessionEngine:
         describe_error: Callable[[SessionError], Mapping[str, object]],
         primes: PrimePool | None = None,
         timestamp_keys: TimestampKeys = NO_KEYS,
+        revocation: RevocationStates | None = None,
     ) -> None:
         self._configuration = configuration
         self._issuer_keys = issuer_keys
@@ -120,6 +123,7 @@ class SessionEngine:
         self._describe_error = describe_error
         self._primes = primes or PrimePool()
         self._timestamp_keys = timestamp_keys
+        self._revocation = revocation or NoRevocation()
 
     # Starting
 
@@ -149,7 +153,7 @@ class SessionEngine:
         check_request(request.request, self._configuration, may_augment_url=self._settings.augment_client_return_url)
         inner = request.request
         if isinstance(inner, IssuanceRequest):
-            inner = prepare_issuance(inner, self._configuration, self._issuer_keys, now)
+            inner = prepare_issuance(inner, self._configuration, self._issuer_keys, self._revocation, now)
         token = RequestorToken(self._randomness.requestor_token())
         client_token = ClientToken(self._randomness.client_token())
         if inner.augment_return_url:
@@ -202,8 +206,7 @@ class SessionEngine:
             version = negotiate(client_min, client_max)
             if not authorization:
                 raise SessionUnauthorizedError("No authorization header provided")
-            for credential_type in session.request.request.revocation:
-                raise RevocationStateError(f"no revocation state of {credential_type} is known")
+            request = with_updates(session.request.request, self._revocation, self._configuration)
         except SessionError as refusal:
             raise self._failed(session, refusal) from refusal
         pairing = session.options.pairing_method is not PairingMethod.NONE
@@ -212,7 +215,7 @@ class SessionEngine:
             PairingStarted() if pairing else ClientConnected(),
             client_auth=ClientAuth(authorization),
             version=version,
-            request=replace(session.request, request=replace(session.request.request, protocol_version=version)),
+            request=replace(session.request, request=replace(request, protocol_version=version)),
         )
         return session, ClientSessionRequest(version, session.options, None if pairing else client_view(session))
 
@@ -252,7 +255,8 @@ class SessionEngine:
                     verify = partial(verify_signed_message, message, wanted_signature, timestamp_keys=self._timestamp_keys)
                 case _:
                     raise WrongEndpointError
-            verified = self._verified(session, partial(verify, self._configuration, now=session.last_active))
+            verify = partial(verify, self._configuration, now=session.last_active, revocation=self._revocation.setting)
+            verified = self._verified(session, verify)
         return self._answered(session, verified, ServerResponse(verified.status))
 
     def receive_commitments(
@@ -280,13 +284,14 @@ class SessionEngine:
                 commitments = Commitments.of(message, wanted, self._configuration, now=now)
             except SessionError as refusal:
                 raise self._failed(session, refusal) from refusal
-            verified = self._verified(session, partial(verify_commitments, commitments, self._configuration, now=now), tells_cause=False)
+            verify = partial(verify_commitments, commitments, self._configuration, now=now, revocation=self._revocation.setting)
+            verified = self._verified(session, verify, tells_cause=False)
         if verified.status is ProofStatus.EXPIRED:
             raise self._failed(session, AttributesExpiredError())
         if verified.status is not ProofStatus.VALID:
             raise self._failed(session, InvalidProofsError())
         try:
-            signatures = sign_credentials(commitments, self._issuer_keys, now, self._randomness, self._primes)
+            signatures = sign_credentials(commitments, self._issuer_keys, self._revocation, now, self._randomness, self._primes)
         except IdemixError as cause:
             raise self._failed(session, IssuanceFailedError(str(cause))) from cause
         return self._answered(session, verified, ServerResponse(verified.status, signatures))

@@ -9,9 +9,11 @@ from datetime import datetime
 from functools import partial
 from typing import Self
 
+from gmpy2 import mpz
+
 from ..arith.randomness import RandomSource
 from ..cl.primes import PrimePool
-from ..credential.metadata import MAX_VALIDITY_WEEKS, WEEK_SECONDS, default_expiry, floor_to_week
+from ..credential.metadata import MAX_VALIDITY_WEEKS, WEEK_SECONDS, MetadataAttribute, default_expiry, floor_to_week
 from ..errors import IdemixError, InvalidProofError, UnknownIdentifierError, UnknownPublicKeyError
 from ..issuance.issuer import sign_credential
 from ..issuance.messages import IssueCommitmentMessage, IssueSignatureMessage
@@ -24,26 +26,35 @@ from ..request.reading import RequestRuleError
 from ..request.validation import check_credential
 from ..scheme.configuration import Configuration
 from ..scheme.identifiers import SchemeManagerId
-from ..verification import ShownCredential, Verified, WantedCredential, WrongProofKindError, verify_shown
+from ..verification import RevocationSettings, ShownCredential, Verified, WantedCredential, WrongProofKindError, verify_shown
 from .errors import InvalidProofsError, KeyshareProofMissingError, MalformedInputError
 from .keys import IssuerKeys
+from .revocation import RevocationStates, issuance_record, issue_witness
 
 
-def prepare_issuance(request: IssuanceRequest, configuration: Configuration, issuer_keys: IssuerKeys, now: datetime) -> IssuanceRequest:
+def prepare_issuance(
+    request: IssuanceRequest, configuration: Configuration, issuer_keys: IssuerKeys, states: RevocationStates, now: datetime
+) -> IssuanceRequest:
     """Check what issuing needs, and fill in what the server decides: keys, expiry, random blind attributes.
 
     Raises:
-        RequestRuleError: a key is missing or has expired, revocation is not to be had, the attributes do not fit the type, or
-            the credential would have expired already.
+        RequestRuleError: a key is missing or has expired, revocation is not to be had or has no revocation key, the attributes
+            do not fit the type, or the credential would have expired already.
     """
     credentials = tuple(
-        _prepare(credential, f"credentials[{i}]", configuration, issuer_keys, now) for i, credential in enumerate(request.credentials)
+        _prepare(credential, f"credentials[{i}]", configuration, issuer_keys, states, now)
+        for i, credential in enumerate(request.credentials)
     )
     return replace(request, credentials=credentials)
 
 
 def _prepare(
-    credential: CredentialRequest, where: str, configuration: Configuration, issuer_keys: IssuerKeys, now: datetime
+    credential: CredentialRequest,
+    where: str,
+    configuration: Configuration,
+    issuer_keys: IssuerKeys,
+    states: RevocationStates,
+    now: datetime,
 ) -> CredentialRequest:
     issuer, type_id = credential.credential_type.issuer, credential.credential_type
     try:
@@ -53,14 +64,16 @@ def _prepare(
     if now.timestamp() > public_key.expires_at:
         raise RequestRuleError(f"{where}.credential", f"cannot issue using expired public key {issuer}-{public_key.counter}")
     credential_type = configuration.credential_types[type_id]
-    if credential_type.supports_revocation:
+    if credential_type.supports_revocation and not states.can_issue(type_id):
         raise RequestRuleError(f"{where}.credential", f"revocation enabled for {type_id} but no revocation server configured")
+    if credential_type.supports_revocation and not credential.revocation_key:
+        raise RequestRuleError(f"{where}.revocationKey", f"revocation enabled for {type_id} but no revocationKey specified")
     expires_at = default_expiry(int(now.timestamp())) if credential.expires_at is None else credential.expires_at
     prepared = replace(
         credential,
         key_counter=public_key.counter,
         random_blind_ids=credential_type.random_blind_names,
-        revocation_supported=False,
+        revocation_supported=credential_type.supports_revocation,
         expires_at=expires_at,
     )
     check_credential(prepared, credential_type, where)
@@ -156,7 +169,9 @@ def _keyshare_proofs(
     return [found.get(scheme) for scheme in schemes]
 
 
-def verify_commitments(commitments: Commitments, configuration: Configuration, *, now: datetime) -> Verified:
+def verify_commitments(
+    commitments: Commitments, configuration: Configuration, *, now: datetime, revocation: RevocationSettings
+) -> Verified:
     """Verify all proofs of a message, and the disclosures against the request.
 
     Raises:
@@ -173,43 +188,57 @@ def verify_commitments(commitments: Commitments, configuration: Configuration, *
         is_signature=False,
         at=now.timestamp(),
         wanted=commitments.wanted,
+        revocation=revocation,
     )
 
 
 def sign_credentials(
-    commitments: Commitments, issuer_keys: IssuerKeys, now: datetime, random: RandomSource, primes: PrimePool
+    commitments: Commitments,
+    issuer_keys: IssuerKeys,
+    states: RevocationStates,
+    now: datetime,
+    random: RandomSource,
+    primes: PrimePool,
 ) -> tuple[IssueSignatureMessage, ...]:
     """Sign the credentials of a message whose proofs were verified. Private and public key are of the counter promised at the start.
 
     Raises:
         UnknownIdentifierError: a private key is gone since.
+        RevocationStateError: a witness cannot be made, or the issuance of a credential cannot be recorded.
         MalformedError: the attributes do not fit the metadata attribute or the key.
     """
     return tuple(
-        _sign(credential, wanted, proof, commitments, issuer_keys, now, random, primes)
-        for credential, wanted, proof in zip(commitments.request.credentials, commitments.wanted, commitments.proofs, strict=True)
+        _sign(position, commitments, issuer_keys, states, now, random, primes) for position in range(len(commitments.request.credentials))
     )
 
 
 def _sign(
-    credential: CredentialRequest,
-    wanted: WantedCredential,
-    proof: ProofU,
+    position: int,
     commitments: Commitments,
     issuer_keys: IssuerKeys,
+    states: RevocationStates,
     now: datetime,
     random: RandomSource,
     primes: PrimePool,
 ) -> IssueSignatureMessage:
+    credential, wanted = commitments.request.credentials[position], commitments.wanted[position]
     public_key, private_key = issuer_keys.signing_key(credential.credential_type.issuer, credential.key_counter)
-    return sign_credential(
+    witness = issue_witness(credential, states, public_key, private_key, random) if credential.revocation_supported else None
+    e = None if witness is None else witness.e
+    attributes = attribute_list(credential, wanted.type, signed_at=int(now.timestamp()), revocation_attribute=e)
+    message = sign_credential(
         private_key,
         public_key,
-        proof.U,
-        attribute_list(credential, wanted.type, signed_at=int(now.timestamp())),
+        commitments.proofs[position].U,
+        attributes,
         nonce2=commitments.message.nonce2,
         context=commitments.request.proof_context(),
         blind_indices=wanted.blind_bases,
         random=random,
         prime=primes.take(public_key.params, random),
     )
+    if witness is None:
+        return message
+    expires_at = MetadataAttribute.decode(attributes[0] or mpz(0)).expires_at
+    states.record(issuance_record(credential, witness, public_key, issued_at=now, position=position, expires_at=expires_at))
+    return replace(message, witness=witness)

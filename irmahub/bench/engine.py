@@ -3,7 +3,7 @@
 The unit is measured before and after each repetition of what is measured, in the same run, so that a machine that slows
 down slows both. A figure is the median of its repetitions; in units, the median of what each is in units.
 
-What is measured is listed in `_works`, with the naive formula beside it.
+What is measured is listed in the functions named `_…works`, with the naive formula beside it.
 """
 
 import os
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from operator import truediv
-from typing import Final
+from typing import Final, TypeAlias
 
 from gmpy2 import mpz
 
@@ -27,14 +27,22 @@ from idemix.credential.credential import Credential, generate_secret_key
 from idemix.issuance.issuer import sign_credential
 from idemix.keys.generate import KeyPair, generate_key_pair
 from idemix.keys.public import PublicKey
-from idemix.params import MODULUS_LENGTHS
+from idemix.params import MODULUS_LENGTHS, REVOCATION_RANDOMIZER_BITS
 from idemix.proofs import CommitmentBuilder, ProofD, ProofList, ProofU, build_proof_list, verify_proof_list
+from idemix.rangeproof import AT_LEAST, Statement
+from idemix.revocation import Update, Witness
 
 UNIT_BITS: Final = 2048
 CONTEXT: Final = mpz(1)
 
 #: The numbers of attributes that are measured.
 ATTRIBUTE_COUNTS: Final = (5, 10, 20, 40)
+
+#: Length of the number about which a range proof is made.
+RANGE_BITS: Final = 64
+
+#: What is measured, and its naive formula.
+Work: TypeAlias = tuple[Callable[[], object], Callable[[], object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,20 +178,20 @@ def _measure_tables(meter: _Meter, key: PublicKey, count: int, repetitions: int)
 def _measure_credential(meter: _Meter, pair: KeyPair, count: int, repetitions: int) -> list[Row]:
     """Measure what is done with a credential, its proofs and their keys, once the tables are built."""
     pair.public.build_tables()
+    works = _works(pair, count, repetitions) | _revocation_works(pair, count) | _range_works(pair, count)
     rows = []
-    for name, (work, naive) in _works(pair, count, repetitions).items():
+    for name, (work, naive) in works.items():
         milliseconds, units = meter.measure(work, repetitions)
         naive_units = meter.measure(naive, max(3, repetitions // 5))[1]
         rows.append(Row(name, pair.public.N.bit_length(), count, milliseconds, units, naive_units))
     return rows
 
 
-def _works(pair: KeyPair, count: int, repetitions: int) -> dict[str, tuple[Callable[[], object], Callable[[], object]]]:
+def _works(pair: KeyPair, count: int, repetitions: int) -> dict[str, Work]:
     """Return what is measured on a credential of `count` attributes, one of which is disclosed, each with its naive formula."""
     key = pair.public
-    nonce, secret = SYSTEM_RANDOM.bits(128), generate_secret_key()
-    values = (secret, *(SYSTEM_RANDOM.bits(key.params.l_m - 2) for _ in range(count + 1)))
-    credential = Credential(key, sign(pair.private, key, values), values)
+    credential = _credential(pair, count, SYSTEM_RANDOM.bits(key.params.l_m - 2))
+    nonce, values = SYSTEM_RANDOM.bits(128), credential.attributes
 
     def prove() -> ProofList:
         return build_proof_list([credential.disclosure_builder({1, 2})], context=CONTEXT, nonce=nonce, is_signature=False)
@@ -192,7 +200,7 @@ def _works(pair: KeyPair, count: int, repetitions: int) -> dict[str, tuple[Calla
         verify_proof_list(proofs, [key], context=CONTEXT, nonce=nonce, is_signature=False)
 
     disclosure = prove()
-    commitment = build_proof_list([CommitmentBuilder.create(key, secret)], context=CONTEXT, nonce=nonce, is_signature=False)
+    commitment = build_proof_list([CommitmentBuilder.create(key, values[0])], context=CONTEXT, nonce=nonce, is_signature=False)
     proof_d, proof_u = disclosure[0], commitment[0]
     assert isinstance(proof_d, ProofD)  # noqa: S101 - what the builders above give
     assert isinstance(proof_u, ProofU)  # noqa: S101
@@ -209,6 +217,117 @@ def _works(pair: KeyPair, count: int, repetitions: int) -> dict[str, tuple[Calla
         "sign_credential": (issue, partial(_naive_sign, pair, proof_u.U, values, spare_prime)),
         "prove_disclosure": (prove, partial(_naive_prove, credential)),
     }
+
+
+def _revocation_works(pair: KeyPair, count: int) -> dict[str, Work]:
+    """Return the works on a credential whose last attribute is the revocation attribute, disclosed with a proof of non-revocation."""
+    key, index = pair.public, count + 1
+    update = Update.initial(pair.private, now=0)
+    witness = Witness.issue(pair.private, update.signed_accumulator, update.verify(key))
+    credential = _credential(pair, count, witness.e)
+
+    def prove() -> ProofList:
+        builder = credential.disclosure_builder({1, 2} - {index}, witness=witness, revocation_index=index)
+        return build_proof_list([builder], context=CONTEXT, nonce=CONTEXT, is_signature=False)
+
+    def verify() -> None:
+        verify_proof_list(disclosure, [key], context=CONTEXT, nonce=CONTEXT, is_signature=False, revocation_indices=[index])
+
+    disclosure = prove()
+    for _ in range(2):
+        # Tables of G and H are built when these are used again.
+        verify()
+    return {
+        "verify_disclosure_nonrevocation": (verify, partial(_naive_verify_nonrevocation, key, disclosure, index)),
+        "prove_disclosure_nonrevocation": (prove, partial(_naive_prove_nonrevocation, credential, witness)),
+    }
+
+
+def _range_works(pair: KeyPair, count: int) -> dict[str, Work]:
+    """Return the works on a credential whose last attribute is a number, disclosed with a proof that it is no less than a bound."""
+    key, index = pair.public, count + 1
+    credential = _credential(pair, count, SYSTEM_RANDOM.bits(RANGE_BITS))
+    statements = {index: [Statement(AT_LEAST, mpz(0))]}
+
+    def prove() -> ProofList:
+        builder = credential.disclosure_builder({1, 2} - {index}, statements=statements)
+        return build_proof_list([builder], context=CONTEXT, nonce=CONTEXT, is_signature=False)
+
+    def verify() -> None:
+        verify_proof_list(disclosure, [key], context=CONTEXT, nonce=CONTEXT, is_signature=False)
+
+    disclosure = prove()
+    return {
+        "verify_disclosure_range": (verify, partial(_naive_verify_range, key, disclosure, index)),
+        "prove_disclosure_range": (prove, partial(_naive_prove_range, credential, disclosure, index)),
+    }
+
+
+def _credential(pair: KeyPair, count: int, last: mpz) -> Credential:
+    """A credential of `count` attributes, the last of which is given."""
+    key = pair.public
+    values = (generate_secret_key(), *(SYSTEM_RANDOM.bits(key.params.l_m - 2) for _ in range(count)), last)
+    return Credential(key, sign(pair.private, key, values), values)
+
+
+def _naive_verify_nonrevocation(key: PublicKey, disclosure: ProofList, index: int) -> None:
+    """Z̃, then C_r^{-c} · G^ε · H^ζ, ν^{-c} · C_u^α · H^{-β} and C_r^α · G^{-β} · H^{-δ}."""
+    proof = disclosure[0]
+    assert isinstance(proof, ProofD)  # noqa: S101 - what the builder gives
+    _naive_verify_disclosure(key, proof)
+    part = proof.nonrev_proof
+    assert part is not None  # noqa: S101
+    G, H, alpha = key.G or mpz(0), key.H or mpz(0), proof.a_responses[index]
+    nu = part.signed_accumulator.verify(key).nu
+    _naive_product(key, [(part.C_r, -proof.c), (G, part.epsilon), (H, part.zeta)])
+    _naive_product(key, [(nu, -proof.c), (part.C_u, alpha), (H, -part.beta)])
+    _naive_product(key, [(part.C_r, alpha), (G, -part.beta), (H, -part.delta)])
+
+
+def _naive_prove_nonrevocation(credential: Credential, witness: Witness) -> None:
+    """The disclosure, then C_r, C_u and the three relations with the randomizers."""
+    _naive_prove(credential)
+    key, params = credential.public_key, credential.public_key.params
+    G, H = key.G or mpz(0), key.H or mpz(0)
+    r_2, r_3, alpha = SYSTEM_RANDOM.below(key.N >> 2), SYSTEM_RANDOM.below(key.N >> 2), SYSTEM_RANDOM.bits(REVOCATION_RANDOMIZER_BITS)
+    beta, delta = SYSTEM_RANDOM.bits(params.l_er_nonrev_commit), SYSTEM_RANDOM.bits(params.l_er_nonrev_commit)
+    epsilon, zeta = SYSTEM_RANDOM.bits(params.l_r_nonrev_commit), SYSTEM_RANDOM.bits(params.l_r_nonrev_commit)
+    powmod(witness.u, witness.e, key.N)
+    C_r = _naive_product(key, [(G, r_2), (H, r_3)])
+    C_u = witness.u * powmod(H, r_2, key.N) % key.N
+    _naive_product(key, [(G, epsilon), (H, zeta)])
+    _naive_product(key, [(C_u, alpha), (H, -beta)])
+    _naive_product(key, [(C_r, alpha), (G, -beta), (H, -delta)])
+
+
+def _naive_verify_range(key: PublicKey, disclosure: ProofList, index: int) -> None:
+    """Z̃, then R^{c·k} · S^{-v̂_5} · R^{-m̂} · ∏ C_j^{d̂_j}, and of each square C_j^{-c} · R^{d̂_j} · S^{v̂_j}."""
+    proof = disclosure[0]
+    assert isinstance(proof, ProofD)  # noqa: S101 - what the builder gives
+    _naive_verify_disclosure(key, proof)
+    (part,) = proof.range_proofs[index]
+    R = key.R[index]
+    squares = list(zip(part.C, part.d_responses, part.v_responses, strict=True))
+    bound, response = proof.c * part.structure.k, proof.a_responses[index]
+    _naive_product(key, [(R, bound), (key.S, -part.v5_response), (R, -response), *((C, d) for C, d, _ in squares)])
+    for C, d, v in squares:
+        _naive_product(key, [(C, -proof.c), (R, d), (key.S, v)])
+
+
+def _naive_prove_range(credential: Credential, disclosure: ProofList, index: int) -> None:
+    """The disclosure, then the C_j and the relations with randomizers as long as the responses."""
+    _naive_prove(credential)
+    proof = disclosure[0]
+    assert isinstance(proof, ProofD)  # noqa: S101 - what the builder gives
+    key = credential.public_key
+    (part,) = proof.range_proofs[index]
+    R, l_m = key.R[index], key.params.l_m
+    squares = list(zip(part.C, part.d_responses, part.v_responses, strict=True))
+    for _ in squares:
+        _naive_product(key, [(R, SYSTEM_RANDOM.bits(RANGE_BITS // 2)), (key.S, SYSTEM_RANDOM.bits(l_m))])
+    _naive_product(key, [(key.S, -part.v5_response), (R, -proof.a_responses[index]), *((C, d) for C, d, _ in squares)])
+    for _, d, v in squares:
+        _naive_product(key, [(R, d), (key.S, v)])
 
 
 def _naive_product(key: PublicKey, terms: Sequence[tuple[mpz, mpz]]) -> mpz:
@@ -253,11 +372,11 @@ def _naive_prove(credential: Credential) -> mpz:
 
 def table(rows: Sequence[Row]) -> str:
     """Return the figures as text for people."""
-    lines = [f"{'':<24}{'bits':>6}{'attributes':>12}{'ms':>12}{'units':>10}{'naive':>10}{'MiB':>8}"]
+    lines = [f"{'':<34}{'bits':>6}{'attributes':>12}{'ms':>12}{'units':>10}{'naive':>10}{'MiB':>8}"]
     for row in rows:
         naive = "" if row.naive_units is None else f"{row.naive_units:.2f}"
         memory = "" if row.memory_bytes is None else f"{row.memory_bytes / (1 << 20):.1f}"
-        line = f"{row.name:<24}{row.bits:>6}{row.attributes or '':>12}{row.milliseconds:>12.2f}{row.units:>10.2f}{naive:>10}{memory:>8}"
+        line = f"{row.name:<34}{row.bits:>6}{row.attributes or '':>12}{row.milliseconds:>12.2f}{row.units:>10.2f}{naive:>10}{memory:>8}"
         lines.append(line.rstrip())
     lines.append(f"\n1 unit is one modular exponentiation of {UNIT_BITS} bits.")
     lines.append(

@@ -5,9 +5,9 @@ from typing import Final
 
 from irmahub.bench.engine import Row
 
-_WIDTH, _HEIGHT = 420, 320
-_LEFT, _RIGHT, _TOP, _BOTTOM = 50, 140, 40, 40
-_COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+_WIDTH, _HEIGHT = 500, 320
+_LEFT, _RIGHT, _TOP, _BOTTOM = 50, 220, 40, 40
+_COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#999999", "#8f6b00")
 _STYLE: Final = (
     "text{font:12px sans-serif;fill:#222}.title{font-weight:bold}.axis{stroke:#222}.grid{stroke:#ddd}"
     ".line{fill:none;stroke-width:2}.naive{stroke-dasharray:4 3;opacity:.6}"

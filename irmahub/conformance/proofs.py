@@ -36,19 +36,7 @@ def cases(document: Mapping[str, Any], context: Context) -> Iterator[Case]:  # n
     for record in document["cases"]:
         run = _KINDS.get(record["kind"])
         if run is not None:
-            yield Case("cases", record["name"], functools.partial(run, record, keys), _later_row(record))
-
-
-def _later_row(record: Record) -> str | None:
-    """Return the row that brings what the proofs carry."""
-    try:
-        proofs = json.loads(record.get("prooflist_json", "[]"))
-    except ValueError:
-        return None
-    for proof in proofs if isinstance(proofs, list) else []:
-        if isinstance(proof, dict) and proof.get("nonrev_proof") is not None:
-            return "I9"
-    return None
+            yield Case("cases", record["name"], functools.partial(run, record, keys))
 
 
 def _prooflist(record: Record, keys: Keys) -> Departed | None:
@@ -67,6 +55,7 @@ def _prooflist(record: Record, keys: Keys) -> Departed | None:
         raise Mismatch("read what the reference cannot read")
     if "proof_types" in detail:
         expect_equal("kinds of proof", [type(proof).__name__ for proof in proofs], detail["proof_types"])
+    revocation_indices = [_revocation_index(proof) for proof in proofs]
     error: IdemixError | None = None
     try:
         verify_proof_list(
@@ -77,13 +66,14 @@ def _prooflist(record: Record, keys: Keys) -> Departed | None:
             is_signature=is_signature,
             keyshare_groups=record["keyshare_servers"],
             blind_indices=_blind_indices(record, proofs),
+            revocation_indices=revocation_indices,
         )
     except IdemixError as refusal:
         error = refusal
         if record["negative"]:
             expect_class(record["expected"]["reason"], refusal)
-    if detail.get("contributions") and _is_computable(proofs, public_keys):
-        contributions = proofs.contributions(public_keys)
+    if detail.get("contributions") and _is_computable(proofs, public_keys, revocation_indices):
+        contributions = proofs.contributions(public_keys, revocation_indices)
         expect_equal("contributions", contributions, [mpz(value) for value in detail["contributions"]])
         challenge = create_challenge(context, nonce, contributions, is_signature)
         expect_equal("challenge", challenge, mpz(detail["reconstructed_challenge"]))
@@ -101,11 +91,19 @@ def _prooflist(record: Record, keys: Keys) -> Departed | None:
     return outcome
 
 
-def _is_computable(proofs: ProofList, public_keys: list[PublicKey]) -> bool:
+def _revocation_index(proof: ProofD | ProofU) -> int | None:
+    """The base of the revocation attribute: in the recorded proofs that are about one it is the highest hidden attribute."""
+    return max(proof.a_responses, default=None) if isinstance(proof, ProofD) and proof.nonrev_proof is not None else None
+
+
+def _is_computable(proofs: ProofList, public_keys: list[PublicKey], revocation_indices: list[int | None]) -> bool:
     """Whether the list passes our checks of structure, so that its equations may be computed."""
     try:
-        for proof, key in zip(proofs, public_keys, strict=True):
-            proof.check_structure(key)
+        for proof, key, revocation_index in zip(proofs, public_keys, revocation_indices, strict=True):
+            if isinstance(proof, ProofD):
+                proof.check_structure(key, revocation_index=revocation_index)
+            else:
+                proof.check_structure(key)
     except (IdemixError, ValueError):
         return False
     return True

@@ -12,7 +12,12 @@ from irmahub.bench.picture import picture_of
 from irmahub.cli import command_line
 
 WITHOUT_NAIVE = {"find_prime", "build_tables", "generate_key_pair"}
-NAMES = {"verify_disclosure", "verify_commitment", "sign_credential", "prove_disclosure", *WITHOUT_NAIVE}
+NAMES = {
+    *("verify_disclosure", "verify_commitment", "sign_credential", "prove_disclosure"),
+    *("verify_disclosure_nonrevocation", "prove_disclosure_nonrevocation"),
+    *("verify_disclosure_range", "prove_disclosure_range"),
+    *WITHOUT_NAIVE,
+}
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -40,7 +45,7 @@ def test_the_picture_has_a_panel_for_each_length_and_two_lines_for_each_work() -
     rows += [row for row in run(bits=(2048,), attributes=(2,), repetitions=3, key_pairs=0) if row.name == "prove_disclosure"]
     panels = ElementTree.fromstring(picture_of(rows)).findall(f"{SVG}g")
     assert ["1024" in "".join(panel.itertext()) for panel in panels] == [True, False]
-    assert [len(panel.findall(f"{SVG}polyline")) for panel in panels] == [8, 2]
+    assert [len(panel.findall(f"{SVG}polyline")) for panel in panels] == [16, 2]
     assert {len(line.get("points", "").split()) for line in panels[0].findall(f"{SVG}polyline")} == {2}
 
 

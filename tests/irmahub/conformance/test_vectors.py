@@ -20,7 +20,7 @@ FILES = {
     "proofs.json": ("I2.1", "I2.2", "I11"),
     "rangeproof.json": ("I10",),
     "requests.json": ("I4.1", "I4.2"),
-    "revocation.json": (),
+    "revocation.json": ("I9.2",),
     "scheme_mutants.json": ("A3.1",),
     "schemesig.json": (),
     "verify.json": ("I5",),
