@@ -110,6 +110,7 @@ class SessionEngine:
         randomness: Randomness,
         describe_error: Callable[[SessionError], Mapping[str, object]],
         primes: PrimePool | None = None,
+        *,
         revocation: RevocationStates | None = None,
     ) -> None:
         self._configuration = configuration

@@ -22,7 +22,15 @@ from ..request.issuance import CredentialRequest, IssuanceRequest
 from ..request.reading import RequestRuleError
 from ..request.validation import check_credential
 from ..scheme.configuration import Configuration
-from ..verification import RevocationSettings, ShownCredential, Verified, WantedCredential, WrongProofKindError, verify_shown
+from ..verification import (
+    RevocationSettings,
+    ShownCredential,
+    Verified,
+    WantedCredential,
+    WrongProofKindError,
+    default_settings,
+    verify_shown,
+)
 from .errors import InvalidProofsError, KeyshareProofMissingError, MalformedInputError
 from .keys import IssuerKeys
 from .revocation import RevocationStates, issuance_record, issue_witness
@@ -133,7 +141,7 @@ class Commitments:
 
 
 def verify_commitments(
-    commitments: Commitments, configuration: Configuration, *, now: datetime, revocation: RevocationSettings
+    commitments: Commitments, configuration: Configuration, *, now: datetime, revocation: RevocationSettings = default_settings
 ) -> Verified:
     """Verify all proofs of a message, and the disclosures against the request.
 
