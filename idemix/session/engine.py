@@ -288,7 +288,7 @@ class SessionEngine:
         if verified.status is not ProofStatus.VALID:
             raise self._failed(session, InvalidProofsError())
         try:
-            signatures = sign_credentials(commitments, self._issuer_keys, self._revocation, now, self._randomness, self._primes)
+            signatures = sign_credentials(commitments, self._issuer_keys, now, self._randomness, self._primes, self._revocation)
         except IdemixError as cause:
             raise self._failed(session, IssuanceFailedError(str(cause))) from cause
         return self._answered(session, verified, ServerResponse(verified.status, signatures))

@@ -5,7 +5,7 @@ Source: irmago `irma/server/irmaserver/helpers.go` (validateIssuanceRequest), `h
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Self
+from typing import Final, Self
 
 from gmpy2 import mpz
 
@@ -33,7 +33,9 @@ from ..verification import (
 )
 from .errors import InvalidProofsError, KeyshareProofMissingError, MalformedInputError
 from .keys import IssuerKeys
-from .revocation import RevocationStates, issuance_record, issue_witness
+from .revocation import NoRevocation, RevocationStates, issuance_record, issue_witness
+
+_NO_REVOCATION: Final = NoRevocation()
 
 
 def prepare_issuance(
@@ -166,10 +168,10 @@ def verify_commitments(
 def sign_credentials(
     commitments: Commitments,
     issuer_keys: IssuerKeys,
-    states: RevocationStates,
     now: datetime,
     random: RandomSource,
     primes: PrimePool,
+    states: RevocationStates = _NO_REVOCATION,
 ) -> tuple[IssueSignatureMessage, ...]:
     """Sign the credentials of a message whose proofs were verified. Private and public key are of the counter promised at the start.
 
@@ -179,7 +181,7 @@ def sign_credentials(
         MalformedError: the attributes do not fit the metadata attribute or the key.
     """
     return tuple(
-        _sign(position, commitments, issuer_keys, states, now, random, primes) for position in range(len(commitments.request.credentials))
+        _sign(position, commitments, issuer_keys, now, random, primes, states) for position in range(len(commitments.request.credentials))
     )
 
 
@@ -187,10 +189,10 @@ def _sign(
     position: int,
     commitments: Commitments,
     issuer_keys: IssuerKeys,
-    states: RevocationStates,
     now: datetime,
     random: RandomSource,
     primes: PrimePool,
+    states: RevocationStates,
 ) -> IssueSignatureMessage:
     credential, wanted = commitments.request.credentials[position], commitments.wanted[position]
     public_key, private_key = issuer_keys.signing_key(credential.credential_type.issuer, credential.key_counter)
