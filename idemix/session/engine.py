@@ -112,6 +112,7 @@ class SessionEngine:
         randomness: Randomness,
         describe_error: Callable[[SessionError], Mapping[str, object]],
         primes: PrimePool | None = None,
+        *,
         timestamp_keys: TimestampKeys = NO_KEYS,
         revocation: RevocationStates | None = None,
     ) -> None:
@@ -291,7 +292,7 @@ class SessionEngine:
         if verified.status is not ProofStatus.VALID:
             raise self._failed(session, InvalidProofsError())
         try:
-            signatures = sign_credentials(commitments, self._issuer_keys, self._revocation, now, self._randomness, self._primes)
+            signatures = sign_credentials(commitments, self._issuer_keys, now, self._randomness, self._primes, self._revocation)
         except IdemixError as cause:
             raise self._failed(session, IssuanceFailedError(str(cause))) from cause
         return self._answered(session, verified, ServerResponse(verified.status, signatures))

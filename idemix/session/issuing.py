@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Self
+from typing import Final, Self
 
 from gmpy2 import mpz
 
@@ -26,10 +26,20 @@ from ..request.reading import RequestRuleError
 from ..request.validation import check_credential
 from ..scheme.configuration import Configuration
 from ..scheme.identifiers import SchemeManagerId
-from ..verification import RevocationSettings, ShownCredential, Verified, WantedCredential, WrongProofKindError, verify_shown
+from ..verification import (
+    RevocationSettings,
+    ShownCredential,
+    Verified,
+    WantedCredential,
+    WrongProofKindError,
+    default_settings,
+    verify_shown,
+)
 from .errors import InvalidProofsError, KeyshareProofMissingError, MalformedInputError
 from .keys import IssuerKeys
-from .revocation import RevocationStates, issuance_record, issue_witness
+from .revocation import NoRevocation, RevocationStates, issuance_record, issue_witness
+
+_NO_REVOCATION: Final = NoRevocation()
 
 
 def prepare_issuance(
@@ -170,7 +180,7 @@ def _keyshare_proofs(
 
 
 def verify_commitments(
-    commitments: Commitments, configuration: Configuration, *, now: datetime, revocation: RevocationSettings
+    commitments: Commitments, configuration: Configuration, *, now: datetime, revocation: RevocationSettings = default_settings
 ) -> Verified:
     """Verify all proofs of a message, and the disclosures against the request.
 
@@ -195,10 +205,10 @@ def verify_commitments(
 def sign_credentials(
     commitments: Commitments,
     issuer_keys: IssuerKeys,
-    states: RevocationStates,
     now: datetime,
     random: RandomSource,
     primes: PrimePool,
+    states: RevocationStates = _NO_REVOCATION,
 ) -> tuple[IssueSignatureMessage, ...]:
     """Sign the credentials of a message whose proofs were verified. Private and public key are of the counter promised at the start.
 
@@ -208,7 +218,7 @@ def sign_credentials(
         MalformedError: the attributes do not fit the metadata attribute or the key.
     """
     return tuple(
-        _sign(position, commitments, issuer_keys, states, now, random, primes) for position in range(len(commitments.request.credentials))
+        _sign(position, commitments, issuer_keys, now, random, primes, states) for position in range(len(commitments.request.credentials))
     )
 
 
@@ -216,10 +226,10 @@ def _sign(
     position: int,
     commitments: Commitments,
     issuer_keys: IssuerKeys,
-    states: RevocationStates,
     now: datetime,
     random: RandomSource,
     primes: PrimePool,
+    states: RevocationStates,
 ) -> IssueSignatureMessage:
     credential, wanted = commitments.request.credentials[position], commitments.wanted[position]
     public_key, private_key = issuer_keys.signing_key(credential.credential_type.issuer, credential.key_counter)

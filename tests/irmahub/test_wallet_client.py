@@ -30,8 +30,7 @@ def connect() -> Iterator[Connect]:
     def make(gateway: TestGateway, **options: Any) -> WalletClient:
         http = httpx.Client(transport=httpx.WSGITransport(app=gateway.app))
         opened.append(http)
-        wallet = options.pop("wallet", None) or Wallet.create(irma_demo(), clock=gateway.clock)
-        return WalletClient(wallet, http=http, clock=gateway.clock, **options)
+        return WalletClient(options.pop("wallet", None) or Wallet.create(irma_demo(), clock=gateway.clock), http=http, **options)
 
     yield make
     for http in opened:

@@ -19,7 +19,7 @@ from idemix.session.errors import InvalidProofsError, KeyshareProofMissingError,
 from idemix.session.issuing import Commitments, sign_credentials, verify_commitments
 from idemix.session.session import Session
 from idemix.session.status import Status
-from idemix.verification import ProofStatus, default_settings, verify_disclosure
+from idemix.verification import ProofStatus, verify_disclosure
 from tests.support.keyshare import KeyshareApp, server_key
 from tests.support.sessions import APP, STUDENT_CARD, World, disclosure, encode, issuance, recorded_configuration, signature
 from tests.support.shared import shared
@@ -211,7 +211,7 @@ def test_what_the_reference_recorded_with_its_own_keyshare_server() -> None:
     request, body, now = recorded(2)
     message = IssueCommitmentMessage.from_json(parse_json(body, "body"))
     commitments = Commitments.of(message, request, world.configuration, now=now)
-    assert verify_commitments(commitments, world.configuration, now=now, revocation=default_settings).status is ProofStatus.VALID
+    assert verify_commitments(commitments, world.configuration, now=now).status is ProofStatus.VALID
     (issued,) = sign_credentials(commitments, world.keys, now, world.randomness, PrimePool())
     assert issued.signature.keyshare_p is None
     with pytest.raises(KeyshareProofMissingError):
