@@ -5,8 +5,8 @@ from typing import Final
 
 from irmahub.bench.engine import Row
 
-_WIDTH, _HEIGHT = 420, 320
-_LEFT, _RIGHT, _TOP, _BOTTOM = 50, 140, 40, 40
+_WIDTH, _HEIGHT = 520, 320
+_LEFT, _RIGHT, _TOP, _BOTTOM = 50, 240, 40, 40
 _COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _STYLE: Final = (
     "text{font:12px sans-serif;fill:#222}.title{font-weight:bold}.axis{stroke:#222}.grid{stroke:#ddd}"
