@@ -150,7 +150,7 @@ class Sessions:
                 self._randomness,
                 describe_refusal,
                 self._primes,
-                self._config.timestamp_keys,
+                timestamp_keys=self._config.timestamp_keys,
             )
             self._engine = engine = (loaded, made)
         return engine[1]

@@ -13,6 +13,7 @@ exponents on bases of others go through `powmod_secret` instead.
 Source: Lim and Lee, "More Flexible Exponentiation with Precomputation", CRYPTO 1994.
 """
 
+import os
 import struct
 import threading
 from collections import OrderedDict
@@ -129,6 +130,10 @@ class TableCache:
 
     def __init__(self, max_bytes: int = DEFAULT_TABLE_BYTES) -> None:
         self._max_bytes = max_bytes
+        self._begin()
+
+    def _begin(self) -> None:
+        """Hold no tables and no lock: a new cache, and that of a process made by fork, where a table may be half built."""
         self._lock = threading.Lock()
         self._entries: OrderedDict[mpz, _ModulusTables] = OrderedDict()
         self._size = 0
@@ -189,6 +194,8 @@ class TableCache:
 
 #: The tables of this process.
 TABLES: Final = TableCache()
+
+os.register_at_fork(after_in_child=TABLES._begin)
 
 
 class PowerProducts:

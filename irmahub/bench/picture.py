@@ -1,12 +1,13 @@
 """The picture of a benchmark: cost against number of attributes, a panel for each length of key; SVG."""
 
 from collections.abc import Iterator, Sequence
+from itertools import cycle
 from typing import Final
 
 from irmahub.bench.engine import Row
 
-_WIDTH, _HEIGHT = 500, 320
-_LEFT, _RIGHT, _TOP, _BOTTOM = 50, 220, 40, 40
+_WIDTH, _HEIGHT = 520, 320
+_LEFT, _RIGHT, _TOP, _BOTTOM = 50, 240, 40, 40
 _COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#999999", "#8f6b00")
 _STYLE: Final = (
     "text{font:12px sans-serif;fill:#222}.title{font-weight:bold}.axis{stroke:#222}.grid{stroke:#ddd}"
@@ -50,7 +51,7 @@ def _panel(length: int, rows: Sequence[Row]) -> Iterator[str]:
         yield f'<text x="{x(count)}" y="{_HEIGHT - _BOTTOM + 18}" text-anchor="middle">{count}</text>'
     yield f'<text x="{x(most_attributes / 2)}" y="{_HEIGHT - 6}" text-anchor="middle">attributes</text>'
     names = list(dict.fromkeys(row.name for row in rows))
-    for position, (name, colour) in enumerate(zip(names, _COLOURS, strict=False)):
+    for position, (name, colour) in enumerate(zip(names, cycle(_COLOURS), strict=False)):
         line = sorted((row for row in rows if row.name == name), key=lambda row: row.attributes)
         naive = " ".join(f"{x(row.attributes)},{y(row.naive_units or 0)}" for row in line)
         own = " ".join(f"{x(row.attributes)},{y(row.units)}" for row in line)

@@ -1,5 +1,6 @@
 """Products of powers by tables."""
 
+import os
 import sys
 import threading
 from math import prod
@@ -112,6 +113,29 @@ def test_many_threads_get_the_same() -> None:
     for thread in threads:
         thread.join()
     assert results == [plain(terms)] * 40
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_process_forked_while_tables_are_built_builds_its_own() -> None:
+    products, terms = make(TABLES), [(base, mpz(1) << 150) for base in BASES]
+    products.build()
+    # As where another thread is at it.
+    TABLES._lock.acquire()
+    try:
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            inherited = TABLES.size_bytes
+            right = [products.product(terms) for _ in range(3)] == [plain(terms)] * 3
+            os.write(writing, f"{inherited} {right} {TABLES.size_bytes > 0}".encode())
+            os._exit(0)
+    finally:
+        TABLES._lock.release()
+        TABLES.clear()
+    os.close(writing)
+    with os.fdopen(reading) as answer:
+        assert answer.read() == "0 True True"
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_a_base_without_inverse_has_no_negative_power() -> None:
