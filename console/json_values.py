@@ -5,17 +5,21 @@ Reading names every field that is missing, unknown or of another kind; what the 
 
 import base64
 import binascii
+import math
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from console.input_guard import LARGEST_NUMBER
 from gateway.inputs import Errors, Message
 
 T = TypeVar("T")
+
+#: How deep lists and objects may stand in one another where any JSON value is taken.
+MOST_DEPTH: Final = 32
 
 _WRONG = object()
 
@@ -25,7 +29,7 @@ def from_json(kind: type[T], data: object) -> T:
 
     Args:
         kind: a dataclass; its fields are text, numbers, booleans, bytes (base64), moments (ISO 8601), members of enumerations (by
-            value), tuples, mappings of text, or dataclasses of these.
+            value), tuples, mappings of text, `object` (any JSON value, lists as tuples), mappings of `object`, or dataclasses of these.
         data: what a JSON parser gave.
 
     Raises:
@@ -60,6 +64,8 @@ def is_text(text: str) -> bool:
 
 
 def _read(kind: Any, data: object, where: str, errors: Errors) -> Any:
+    if kind is object:
+        return _read_value(data, where, errors)
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
         (inner,) = [argument for argument in get_args(kind) if argument is not type(None)]
@@ -67,7 +73,7 @@ def _read(kind: Any, data: object, where: str, errors: Errors) -> Any:
     if origin is tuple:
         return _read_list(get_args(kind)[0], data, where, errors)
     if origin is not None and issubclass(origin, Mapping):
-        return _read_mapping(data, where, errors)
+        return _read_mapping(get_args(kind)[1], data, where, errors)
     if is_dataclass(kind):
         return _read_object(kind, data, where, errors)
     value, rule = _read_scalar(kind, data)
@@ -106,10 +112,29 @@ def _read_list(kind: Any, data: object, where: str, errors: Errors) -> Any:
     return tuple(_read(kind, item, f"{where}.{number}", errors) for number, item in enumerate(data))
 
 
-def _read_mapping(data: object, where: str, errors: Errors) -> Any:
+def _read_mapping(kind: Any, data: object, where: str, errors: Errors) -> Any:
+    if kind is object:
+        if not isinstance(data, dict) or not all(map(is_text, data)):
+            errors.add(where, Message("must be an object"))
+            return {}
+        return {key: _read_value(value, f"{where}.{key}", errors) for key, value in data.items()}
     if not isinstance(data, dict) or not all(isinstance(text, str) and is_text(text) for item in data.items() for text in item):
         errors.add(where, Message("must be an object of texts"))
         return {}
+    return data
+
+
+def _read_value(data: object, where: str, errors: Errors, depth: int = 0) -> Any:
+    """Any JSON value, lists as tuples. Python's reader takes numbers that are none in JSON, and any depth."""
+    if depth > MOST_DEPTH:
+        errors.add(where, Message("must not be so deep"))
+        return None
+    if isinstance(data, list):
+        return tuple(_read_value(item, where, errors, depth + 1) for item in data)
+    if isinstance(data, dict):
+        return {key: _read_value(item, where, errors, depth + 1) for key, item in data.items()}
+    if isinstance(data, float) and not math.isfinite(data):
+        errors.add(where, Message("must be a number"))
     return data
 
 

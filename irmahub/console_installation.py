@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
@@ -22,6 +23,13 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 #: How often a command that waits looks at its job, in seconds.
 _LOOK_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class _Anything:
+    """Any JSON value."""
+
+    value: object
 
 
 @contextmanager
@@ -68,6 +76,30 @@ def read_object(kind: type[T], file: TextIO) -> T:
     except ValueError as error:
         raise click.ClickException(f"{file.name}: is no JSON: {error}") from error
     return from_json(kind, data)
+
+
+def read_json(text: str) -> Any:
+    """Read any JSON value, lists as tuples.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
+    return from_json(_Anything, {"value": json.loads(text)}).value
+
+
+def read_json_object(file: TextIO) -> dict[str, Any]:
+    """Read a JSON object from a file, lists in it as tuples.
+
+    Raises:
+        ClickException: it is none.
+    """
+    try:
+        found = read_json(file.read())
+    except ValueError as error:
+        raise click.ClickException(f"{file.name}: is no JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise click.ClickException(f"{file.name}: is no JSON object")
+    return found
 
 
 def print_object(value: object) -> None:

@@ -20,10 +20,12 @@ from console.errors import (
 from gateway.authorization import PermissionDeniedError
 from gateway.custody.errors import CustodyError
 from gateway.inputs import ConflictError, InvalidInputError, NotFoundError
+from idemix.errors import MalformedSchemeError
 
 #: Error -> status and name, the more special first.
 _TABLE: tuple[tuple[type[Exception], int, str], ...] = (
     (InvalidInputError, 422, "invalid_input"),
+    (MalformedSchemeError, 422, "malformed"),
     (PermissionDeniedError, 403, "permission_denied"),
     (NotFoundError, 404, "not_found"),
     (ConflictError, 409, "conflict"),

@@ -37,7 +37,7 @@ class NewIssuerForm(Form):
 class NewCredentialTypeForm(NewIssuerForm):
     """A new credential type, with its first attribute."""
 
-    attribute = StringField(_l("First attribute"), render_kw=_PLAIN)
+    attribute = StringField(_l("Identifier of the attribute"), render_kw=_PLAIN)
 
 
 class LogoForm(Form):

@@ -105,6 +105,14 @@ _LANGUAGES = FieldText(
     example="en",
 )
 
+_SCHEME_LANGUAGES = FieldText(
+    "languages",
+    _l("Languages"),
+    _l("Codes of the languages that every text needs, one per line. Without them, en and nl."),
+    Control.LIST,
+    example="en",
+)
+
 _SCHEME_LAYOUT = Layout(
     (
         Section(
@@ -113,7 +121,7 @@ _SCHEME_LAYOUT = Layout(
             (
                 FieldText("name", _l("Name"), _l("What the scheme is called in lists."), asked=True),
                 FieldText("description", _l("Description"), _l("What it is for, in a sentence."), Control.TEXT, asked=True),
-                _LANGUAGES,
+                _SCHEME_LANGUAGES,
             ),
         ),
         Section(
@@ -209,7 +217,12 @@ _ISSUER_LAYOUT = Layout(
 _ATTRIBUTE_LAYOUT = (
     FieldText("name", _l("Name"), _l("The label on the card."), asked=True),
     FieldText("description", _l("Description"), _l("Shown when somebody asks what it is."), asked=True),
-    FieldText("optional", _l("May be absent"), _l("Issuers may leave it out. Make what you add later optional first."), Control.CHECK),
+    FieldText(
+        "optional",
+        _l("Optional"),
+        _l("Issuers may leave it out. What you add to a published card must be optional at first."),
+        Control.CHECK,
+    ),
     FieldText("display_hint", _l("Shown as"), _l("How wallets draw the value."), Control.HINT),
     FieldText("display_index", _l("Place on the card"), _l("Counted from 0. Without it, the order of the list holds."), Control.NUMBER),
     FieldText(
@@ -219,7 +232,7 @@ _ATTRIBUTE_LAYOUT = (
         Control.CHECK,
     ),
     FieldText("revocation", _l("For revocation"), _l("Hidden; it takes part in proofs that the card was not revoked."), Control.CHECK),
-    FieldText("id", _l("Identifier"), _l("Requestors ask for it by this name.")),
+    FieldText("id", _l("Identifier"), _l("Requestors ask for it by this identifier.")),
 )
 
 _CREDENTIAL_TYPE_LAYOUT = Layout(
@@ -241,8 +254,8 @@ _CREDENTIAL_TYPE_LAYOUT = Layout(
             _l("Look of the card"),
             (
                 FieldText("foreground_color", _l("Colour of the text"), _l("As # and six hexadecimal digits."), example="#15222E"),
-                FieldText("background_gradient_start", _l("Ground, from"), _l("As # and six hexadecimal digits."), example="#FFFFFF"),
-                FieldText("background_gradient_end", _l("Ground, to"), _l("As # and six hexadecimal digits."), example="#FFFFFF"),
+                FieldText("background_gradient_start", _l("Background, from"), _l("As # and six hexadecimal digits."), example="#FFFFFF"),
+                FieldText("background_gradient_end", _l("Background, to"), _l("As # and six hexadecimal digits."), example="#FFFFFF"),
             ),
             folded=True,
         ),
@@ -268,9 +281,9 @@ _CREDENTIAL_TYPE_LAYOUT = Layout(
             _l("In the wallet’s store"),
             (
                 FieldText(
-                    "in_credential_store", _l("Offered in the store"), _l("It needs a page where people get it, then."), Control.CHECK
+                    "in_credential_store", _l("Offered in the store"), _l("It then needs a page where people get it."), Control.CHECK
                 ),
-                FieldText("category", _l("Category"), _l("The shelf it stands on.")),
+                FieldText("category", _l("Category"), _l("The heading under which the store shows it.")),
                 FieldText("faq_summary", _l("In one sentence"), _l("Wizards show it as a step."), Control.TEXT),
                 FieldText("faq_intro", _l("Introduction"), _l("What the card is."), Control.TEXT),
                 FieldText("faq_purpose", _l("Purpose"), _l("What one does with it."), Control.TEXT),
@@ -307,7 +320,7 @@ _CREDENTIAL_TYPE_LAYOUT = Layout(
         Section(
             "older",
             _l("Kept for older apps"),
-            (FieldText("short_name", _l("Short name"), _OLDER), FieldText("unread_id", _l("Second identifier"), _l("Nobody reads it."))),
+            (FieldText("short_name", _l("Short name"), _OLDER), FieldText("unread_id", _l("Second identifier"), _l("No app reads it."))),
             folded=True,
         ),
         Section(
@@ -317,7 +330,7 @@ _CREDENTIAL_TYPE_LAYOUT = Layout(
                 FieldText(
                     "id",
                     _l("Identifier"),
-                    _l("The name of the folder. Published ids never change: make a new type and deprecate this one."),
+                    _l("The name of the folder. A published identifier never changes: make a new credential type and deprecate this one."),
                 ),
                 FieldText("issuer_id", _l("Issuer"), _l("The issuer it belongs to.")),
                 FieldText("scheme_id", _l("Scheme"), _l("The scheme it belongs to.")),
@@ -334,7 +347,7 @@ _REQUESTOR_SCHEME_LAYOUT = Layout(
         Section(
             "addresses",
             _l("Addresses and languages"),
-            (FieldText("url", _l("Address of the scheme"), _l("Where wallets fetch it."), asked=True), _LANGUAGES),
+            (FieldText("url", _l("Address of the scheme"), _l("Where wallets fetch it."), asked=True), _SCHEME_LANGUAGES),
         ),
         Section(
             "fixed",
@@ -359,7 +372,7 @@ _WIZARD_LAYOUT = (
     FieldText("expand_dependencies", _l("Adds needed cards"), _l("Cards that a card needs become steps of their own."), Control.CHECK),
     FieldText("contents", _l("Steps"), _l("As JSON: a list of lists of lists of steps."), Control.PARTS),
     FieldText("faq", _l("Questions"), _l("As JSON: a list of question and answer."), Control.PARTS),
-    FieldText("color", _l("Ground"), _l("As # and six hexadecimal digits, capitals."), example="#15222E"),
+    FieldText("color", _l("Background"), _l("As # and six hexadecimal digits, capitals."), example="#15222E"),
     FieldText("text_color", _l("Colour of the text"), _l("As # and six hexadecimal digits, capitals."), example="#FFFFFF"),
     FieldText("logo", _l("Logo"), _l("The SHA-256 of a picture in assets, in hex.")),
     _LANGUAGES,
@@ -372,7 +385,7 @@ _REQUESTOR_LAYOUT = (
     FieldText("hostnames", _l("Hostnames"), _l("One per line; sessions from these hosts show its name."), Control.LIST),
     FieldText("logo", _l("Logo"), _l("The SHA-256 of a picture in assets, in hex.")),
     FieldText("valid_until", _l("Verified until"), _l("Afterwards wallets show it as not verified."), Control.DATE),
-    FieldText("unverified", _l("Not verified"), _l("Wallets say so."), Control.CHECK),
+    FieldText("unverified", _l("Not verified"), _l("Wallets show it as not verified."), Control.CHECK),
     _LANGUAGES,
     FieldText("id", _l("Identifier"), _l("Begins with that of the scheme.")),
     FieldText("scheme_id", _l("Scheme"), _l("The scheme it belongs to.")),

@@ -59,12 +59,14 @@ class Saved:
         conflicts: fields that somebody else changed meanwhile to something else; they are as the other made them.
         errors: what was not saved, since the file could not hold it: key to rule.
         by_others: keys that others changed since the author looked.
+        saved: keys that this save changed in the draft.
     """
 
     document: DocumentView
     conflicts: tuple[Conflict, ...] = ()
     errors: Mapping[str, str] = field(default_factory=dict)
     by_others: tuple[str, ...] = ()
+    saved: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ goes back to the author with all three values.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
 from console.drafts.contents import read_contents
 from console.drafts.models import Card, Comparison, ContentEntry, DocumentView, Located, Lock, LogoFacts, Rebased, Restoration, Saved
-from console.drafts.places import Places
+from console.drafts.places import document_of, place_of
 from console.errors import DraftConflictError, RepositoryError
 from console.publishing.check import is_private
 from console.schemes import authoring
@@ -31,7 +31,7 @@ from idemix.scheme.descriptions import SchemeManager
 from idemix.scheme.diff import compare_versions, entity_of, raw_lines, value_changes
 from idemix.scheme.documents import Document, Field, Fixed, Group, Kind, Value, Values, document_kind, find_place
 from idemix.scheme.documents.document import rule_of
-from idemix.scheme.merge import Decisions, merge_document, merge_versions
+from idemix.scheme.merge import Decisions, Side, merge_document, merge_versions
 from idemix.scheme.restore import restored
 from idemix.scheme.tree import SchemeTree
 
@@ -144,19 +144,16 @@ class Drafts:
         Args:
             actor: who looks.
             scheme_id: the scheme.
-            draft: the draft that was checked; None for the published version, which has no forms.
-            result: what the check found.
+            draft: what was checked; None for the published version.
+            result: of the check.
         """
         self._view_or_refuse(actor, scheme_id)
-        tree: Mapping[str, bytes] = {} if draft is None else self._store.tree(scheme_id, self._store.draft(scheme_id, draft))
-        places = Places(scheme_id, tree)
+        tree = self._store.tree(scheme_id, self._schemes.draft(actor, scheme_id, draft).head if draft else result.tree)
         located = []
         for finding in result.findings:
-            path = places.document(finding.path)
-            key = "logo" if path and finding.path.endswith("logo.png") else places.key(path, finding.field) if path else ""
-            located.append(Located(finding, path, key))
+            located.append(Located(finding, *place_of(tree, scheme_id, finding)))
         for broken in result.incompatibilities:
-            path = places.document(broken.path)
+            path = document_of(tree, scheme_id, broken.path) or ""
             attribute = broken.subject.split(".")[3:]
             message = Message("%(what)s %(instead)s", what=broken.message, instead=broken.alternative)
             finding = FindingView("error", broken.path, "", broken.rule, message)
@@ -173,6 +170,7 @@ class Drafts:
         *,
         seen: str = "",
         decisions: Mapping[str, object] | None = None,
+        decided_on: str = "",
         partly: bool = False,
     ) -> Saved:
         """Change fields of a document.
@@ -183,13 +181,17 @@ class Drafts:
             changes: values by key, None removes; those that the author made, against the commit that was seen.
             seen: the commit that the author saw; empty takes the newest.
             decisions: on conflicts of an earlier try: key to `Side`, or to another value.
+            decided_on: the commit of the draft that the conflicts were told of; on another one all are asked again. Empty takes the
+                decisions on whatever is there.
             partly: save what can be saved, and give the errors of the rest; otherwise one error refuses all.
 
         Raises:
             InvalidInputError: a field that cannot change, is not known, or cannot hold the value; nothing was changed.
             NotFoundError: there is no such draft or document, or the commit is not known.
         """
-        return self._edit(actor, scheme_id, draft, path, changes, seen=seen, decisions=decisions, partly=partly, judged=True)
+        return self._edit(
+            actor, scheme_id, draft, path, changes, seen=seen, decisions=decisions, decided_on=decided_on, partly=partly, judged=True
+        )
 
     def _edit(
         self,
@@ -201,6 +203,7 @@ class Drafts:
         *,
         seen: str,
         decisions: Mapping[str, object] | None = None,
+        decided_on: str = "",
         partly: bool = False,
         judged: bool = False,
     ) -> Saved:
@@ -212,11 +215,14 @@ class Drafts:
         if errors and not partly:
             raise InvalidInputError(errors)
         mine = base.edited({key: value for key, value in changes.items() if key not in errors})
+        chosen = {key: value for key, value in (decisions or {}).items() if not isinstance(value, Side)}
+        if rules := self._judged(scheme_id, base, chosen):  # type: ignore[arg-type]
+            raise InvalidInputError(rules)
         decided: Decisions = {(path, key): decision for key, decision in (decisions or {}).items()}  # type: ignore[misc]
         for _ in range(_TRIES):
             theirs = self._document(scheme_id, info.head, path)
-            merged, conflicts = merge_document(base, mine, theirs, decided)
-            saved = info
+            merged, conflicts = merge_document(base, mine, theirs, decided if decided_on in ("", info.head) else None)
+            saved, changed = info, {}
             if merged.content != theirs.content:
                 changed = value_changes(theirs.values, merged.values)
                 try:
@@ -224,8 +230,7 @@ class Drafts:
                 except DraftConflictError:
                     info = self._schemes.draft(actor, scheme_id, draft)
                     continue
-            others = tuple(value_changes(base.values, theirs.values))
-            return Saved(self._view(saved, merged), conflicts, errors, others)
+            return Saved(self._view(saved, merged), conflicts, errors, tuple(value_changes(base.values, theirs.values)), tuple(changed))
         raise DraftConflictError(draft)
 
     def add_object(self, actor: Actor, scheme_id: str, draft: str, path: str, group: str, key: str, *, seen: str = "") -> Saved:
@@ -237,6 +242,7 @@ class Drafts:
             InvalidInputError: the key is none, or taken.
             NotFoundError: there is no such draft, document or group.
         """
+        self._authorize(actor, scheme_id, path)
         info = self._schemes.draft(actor, scheme_id, draft)
         view = self._view(info, self._document(scheme_id, seen or info.head, path))
         place = find_place(view.kind, group)
@@ -275,6 +281,7 @@ class Drafts:
         Raises:
             NotFoundError: there is no such attribute.
         """
+        self._authorize(actor, scheme_id, path)
         info = self._schemes.draft(actor, scheme_id, draft)
         document = self._document(scheme_id, seen or info.head, path)
         shown = card_order(document.values)
@@ -295,17 +302,20 @@ class Drafts:
 
         Raises:
             InvalidInputError: it breaks a rule for logos.
-            NotFoundError: there is no such document.
+            NotFoundError: there is no such document, or no logo to take away.
         """
         self._authorize(actor, scheme_id, path)
         info = self._schemes.draft(actor, scheme_id, draft)
         self._document(scheme_id, info.head, path)
         place = path.removesuffix("description.xml") + "logo.png"
-        if "/" not in path:
+        present = self._store.tree(scheme_id, info.head).get(place)
+        if "/" not in path or (logo is None and present is None):
             raise NotFoundError("logo", place)
         rule = authoring.logo_rule(logo) if logo is not None else None
         if rule is not None:
             raise InvalidInputError({"logo": rule})
+        if logo == present:
+            return info
         subject = entity_of(path, scheme_id).id
         return self._save(actor, info, {place: logo}, f"Set the logo of {subject}" if logo else f"Remove the logo of {subject}", ["logo"])
 
@@ -324,12 +334,12 @@ class Drafts:
         self._authorize(actor, scheme_id, path)
         info = self._schemes.draft(actor, scheme_id, draft)
         tree = self._store.tree(scheme_id, info.head)
-        if path not in tree or "/" not in path:
+        if path not in tree or "/" not in path or document_kind(path) is None:
             raise NotFoundError("document", path)
-        published = self._published(scheme_id)
-        if published is not None and path in published:
-            raise ConflictError(Message("it was published: wallets keep it, so it can be deprecated, but not removed"))
+        published = self._published(scheme_id) or {}
         folder = path.removesuffix("description.xml")
+        if any(name.startswith(folder) for name in published):
+            raise ConflictError(Message("it was published: wallets keep it, so it can be deprecated, but not removed"))
         gone: dict[str, bytes | None] = {name: None for name in tree if name.startswith(folder)}
         return self._save(actor, info, gone, f"Remove {entity_of(path, scheme_id).id}", [])
 
@@ -356,6 +366,24 @@ class Drafts:
                 self._demand_commit(scheme_id, commit)
         return self._compare(scheme_id, before, after)
 
+    def version_changes(self, actor: Actor, scheme_id: str, version: str, before: str = "") -> Comparison:
+        """What a published version changed.
+
+        Args:
+            actor: who looks.
+            scheme_id: the scheme.
+            version: its commit, or at least seven digits of it.
+            before: that of another version to compare with; empty takes the one before it, or nothing at all for the first.
+
+        Raises:
+            NotFoundError: there is no such version.
+        """
+        commit = self._schemes.version_commit(actor, scheme_id, version)
+        if before:
+            return self._compare(scheme_id, self._schemes.version_commit(actor, scheme_id, before), commit)
+        older = self._schemes.versions(actor, scheme_id, after=commit, limit=1)
+        return self._compare(scheme_id, older[0].commit if older else None, commit)
+
     def raw(self, actor: Actor, scheme_id: str, before: str | None, after: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """The same file by file, as lines of unified diffs; private keys are told by their digests."""
         comparison = self.compare(actor, scheme_id, before, after)
@@ -369,15 +397,20 @@ class Drafts:
 
     # --- bringing together ---
 
-    def rebase(self, actor: Actor, scheme_id: str, draft: str, decisions: Decisions | None = None) -> Rebased:
+    def rebase(
+        self, actor: Actor, scheme_id: str, draft: str, decisions: Decisions | None = None, *, decided_on: tuple[str, str] = ("", "")
+    ) -> Rebased:
         """Put a draft's changes onto the published version, as one commit.
 
         Args:
             actor: the author.
             scheme_id, draft: the draft.
             decisions: on conflicts of an earlier try: path and key to `Side`, or to another value.
+            decided_on: the commits of the draft and of the published version that the conflicts were told of; where one has moved on, all
+                are asked again. Empty takes the decisions on whatever is there.
 
         Raises:
+            InvalidInputError: a value that was decided on and that its field cannot hold; named by path and key, `RU/description.xml#url`.
             ConflictError: the scheme was never published.
             DraftConflictError: somebody saved meanwhile.
         """
@@ -388,6 +421,10 @@ class Drafts:
             raise ConflictError(Message("the scheme was never published: there is nothing to put the draft on"))
         if info.base == published:
             return Rebased(info, (), published)
+        if any(given not in ("", now) for given, now in zip(decided_on, (info.head, published), strict=True)):
+            decisions = None
+        if rules := _decision_rules(decisions or {}):
+            raise InvalidInputError(rules)
         base: Mapping[str, bytes] = {} if info.base is None else self._store.tree(scheme_id, info.base)
         mine, theirs = self._store.tree(scheme_id, info.head), self._store.tree(scheme_id, published)
         merged, conflicts = merge_versions(base, mine, theirs, decisions)
@@ -395,7 +432,7 @@ class Drafts:
             return Rebased(info, conflicts, published)
         head = self._store.replace(scheme_id, draft, merged, published, info.title, actor, expected=info.head)
         self._note(actor, "scheme.draft_rebase", scheme_id, {"draft": draft, "commit": info.head}, {"draft": draft, "commit": head})
-        return Rebased(self._schemes.draft(actor, scheme_id, draft), (), published)
+        return Rebased(self._schemes.draft_at(actor, scheme_id, draft, head), (), published)
 
     def restoration(self, actor: Actor, scheme_id: str, commit: str) -> Restoration:
         """What restoring a version would change, and what stays.
@@ -403,19 +440,17 @@ class Drafts:
         Raises:
             NotFoundError: there is no such version, or the scheme was never published.
         """
-        self._view_or_refuse(actor, scheme_id)
-        earlier, published = self._version(scheme_id, commit), self._published(scheme_id)
-        if published is None:
-            raise NotFoundError("version", commit)
+        version = self._schemes.version_commit(actor, scheme_id, commit)
+        earlier, published = self._store.tree(scheme_id, version), self._published(scheme_id) or {}
         files, kept = restored(scheme_id, earlier, published)
-        return Restoration(commit, compare_versions(scheme_id, published, files), kept)
+        return Restoration(version, compare_versions(scheme_id, published, files), kept)
 
     def restore(self, actor: Actor, scheme_id: str, commit: str, title: str, deprecate: Collection[str] = ()) -> DraftInfo:
         """Begin a draft that restores a version.
 
         Args:
             actor: the author.
-            scheme_id, commit: the version.
+            scheme_id, commit: the version, by its commit or at least seven digits of it.
             title: of the draft.
             deprecate: identifiers of issuers and credential types that were added since and are to be deprecated.
 
@@ -424,9 +459,8 @@ class Drafts:
             NotFoundError: there is no such version.
         """
         authorize(actor, Action.SCHEME_EDIT, scheme_scope(scheme_id))
-        earlier, published = self._version(scheme_id, commit), self._published(scheme_id)
-        if published is None:
-            raise NotFoundError("version", commit)
+        version = self._schemes.version_commit(actor, scheme_id, commit)
+        earlier, published = self._store.tree(scheme_id, version), self._published(scheme_id) or {}
         now = int(self._clock().timestamp())
         files, kept = restored(scheme_id, earlier, published, deprecate=deprecate, now=now)
         known = {found.entity.id for found in kept if found.may_be_deprecated}
@@ -436,7 +470,7 @@ class Drafts:
         changes = {path: files.get(path) for path in published.keys() | files.keys() if files.get(path) != published.get(path)}
         if not changes:
             return draft
-        return self._save(actor, draft, changes, f"Restore version {commit[:12]}", [])
+        return self._save(actor, draft, changes, f"Restore version {version[:12]}", [])
 
     # --- inside ---
 
@@ -456,27 +490,21 @@ class Drafts:
             pass  # told below as what it is for the caller
         raise NotFoundError("version", commit)
 
-    def _version(self, scheme_id: str, commit: str) -> SchemeTree:
-        """A version that was published."""
-        self._demand_commit(scheme_id, commit)
-        published = self._store.published(scheme_id, self._schemes.branch(scheme_id))
-        if published is None or self._store.repository(scheme_id).merge_base(published, commit) != commit:
-            raise NotFoundError("version", commit)
-        return self._store.tree(scheme_id, commit)
-
     def _published(self, scheme_id: str) -> SchemeTree | None:
         commit = self._store.published(scheme_id, self._schemes.branch(scheme_id))
         return None if commit is None else self._store.tree(scheme_id, commit)
 
+    def _published_values(self, scheme_id: str, path: str) -> Mapping[str, Value] | None:
+        """What the published version says in a document; None where it has none."""
+        content = (self._published(scheme_id) or {}).get(path)
+        try:
+            return None if content is None else Document(path, content).values
+        except MalformedSchemeError:
+            return None  # then nothing of it is known to wallets either
+
     def _view(self, info: DraftInfo, document: Document) -> DocumentView:
         scheme_id = info.scheme_id
-        tree, published = self._store.tree(scheme_id, info.head), self._published(scheme_id)
-        before: Mapping[str, Value] | None = None
-        if published is not None and document.path in published:
-            try:
-                before = Document(document.path, published[document.path]).values
-            except MalformedSchemeError:
-                before = None  # then nothing of it is known to wallets either
+        tree = self._store.tree(scheme_id, info.head)
         description = read_description(tree)
         demo = isinstance(description, SchemeManager) and description.demo
         return DocumentView(
@@ -485,7 +513,7 @@ class Drafts:
             document.kind,
             entity_of(document.path, scheme_id).id,
             document.values,
-            before,
+            self._published_values(scheme_id, document.path),
             _languages(document, description.languages if description is not None else ()),
             demo,
             document.path.removesuffix("description.xml") + "logo.png" in tree,
@@ -498,10 +526,7 @@ class Drafts:
 
     def _judged(self, scheme_id: str, base: Document, changes: Mapping[str, Value]) -> dict[str, str]:
         """What cannot be saved: key to rule."""
-        published = self._published(scheme_id)
-        before: Mapping[str, Value] | None = None
-        if published is not None and base.path in published:
-            before = Document(base.path, published[base.path]).values
+        before = self._published_values(scheme_id, base.path)
         errors: dict[str, str] = {}
         for key, value in changes.items():
             place = find_place(base.kind, key)
@@ -519,7 +544,8 @@ class Drafts:
         head = self._store.save(info.scheme_id, info.name, changes, message, actor, expected=info.head)
         after = {"draft": info.name, "commit": head, "files": sorted(changes), "fields": keys}
         self._note(actor, Action.SCHEME_EDIT, info.scheme_id, {"draft": info.name, "commit": info.head}, after)
-        return self._schemes.draft(actor, info.scheme_id, info.name)
+        # As of this commit, whatever others saved since: what the author has seen is this one.
+        return self._schemes.draft_at(actor, info.scheme_id, info.name, head)
 
     def _note(self, actor: Actor, action: Action | str, scheme_id: str, before: dict[str, object], after: dict[str, object]) -> None:
         self._database.write(
@@ -555,6 +581,12 @@ def lock_of(document: Document | DocumentView, key: str, published: Mapping[str,
     return Lock.PUBLISHED if isinstance(order, tuple) and place.object_key in order else None
 
 
+def locks(document: Document | DocumentView, published: Mapping[str, Value] | None) -> dict[str, Lock]:
+    """Every field of a document that cannot change, also such as are absent, by key."""
+    keys = _keys(document.kind.fields, document.values, "")
+    return {key: lock for key in keys if (lock := lock_of(document, key, published)) is not None}
+
+
 def card_order(values: Mapping[str, Value]) -> list[str]:
     """The attributes of a credential type in the order in which wallets show them; the one for revocation is not shown."""
     order = values.get("attributes")
@@ -564,6 +596,34 @@ def card_order(values: Mapping[str, Value]) -> list[str]:
         if not values.get(f"attributes.{key}.revocation"):
             places.append((index if isinstance(index, int) else position, position, str(key)))
     return [key for _, _, key in sorted(places)]
+
+
+def _keys(fields: Iterable[Field | Group], values: Mapping[str, Value], prefix: str) -> Iterator[str]:
+    """The keys of the fields of a document that have no language."""
+    for field in fields:
+        key = f"{prefix}{field.key}"
+        if isinstance(field, Field):
+            if field.kind is not Kind.TRANSLATED:
+                yield key
+            continue
+        order = values.get(key)
+        for name in order if isinstance(order, tuple) else ():
+            yield from _keys(field.fields, values, f"{key}.{name}.")
+
+
+def _decision_rules(decisions: Decisions) -> dict[str, str]:
+    """What was decided and no field can hold: path and key to rule."""
+    errors: dict[str, str] = {}
+    for (path, key), value in decisions.items():
+        if isinstance(value, Side):
+            continue
+        kind = document_kind(path)
+        place = None if kind is None else find_place(kind, key)
+        if kind is None or place is None:
+            errors[f"{path}#{key}"] = Message("is no field of this file")
+        elif value is not None and (rule := rule_of(place, value, in_xml=bool(kind.root))) is not None:
+            errors[f"{path}#{key}"] = Message(rule)
+    return errors
 
 
 def _places(values: Mapping[str, Value], shown: list[str]) -> Values:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from flask import Blueprint, Response, flash, jsonify, redirect, render_template, request, url_for
@@ -77,10 +78,7 @@ def show_changes(scheme_id: str, draft: str) -> str:
 @drafts.route("/documents/<path:path>", methods=["GET", "POST"])
 def edit_document(scheme_id: str, draft: str, path: str) -> ResponseReturnValue:
     """The form of a document. It saves by itself where there is script, and by its button where there is none."""
-    scopes = [scheme_scope(scheme_id)]
-    if "/" in path:
-        scopes.append(issuer_scope(f"{scheme_id}.{path.partition('/')[0]}"))
-    authorize(actor(), Action.SCHEME_EDIT, scopes)
+    _authorize(scheme_id, path)
     try:
         if request.method == "GET":
             return _edit_page(services().drafts.document(actor(), scheme_id, draft, path))
@@ -106,6 +104,7 @@ def beside(scheme_id: str, draft: str, path: str) -> str:
 @drafts.post("/logo/<path:path>")
 def set_logo(scheme_id: str, draft: str, path: str) -> ResponseReturnValue:
     """Put a logo beside a document, or take it away."""
+    _authorize(scheme_id, path)
     form = LogoForm()
     upload = form.logo.data
     content = upload.read() if upload else None
@@ -169,27 +168,38 @@ def remove(scheme_id: str, draft: str, path: str) -> ResponseReturnValue:
     except (ConsoleError, ConflictError) as error:
         flash(sentence(error), "bad")
     else:
-        flash(gettext("It is taken out of the draft."), "ok")
+        flash(gettext("It is removed from the draft."), "ok")
     return redirect(url_for("drafts.show_draft", scheme_id=scheme_id, draft=draft))
 
 
 @drafts.route("/rebase", methods=["POST"])
 def rebase(scheme_id: str, draft: str) -> ResponseReturnValue:
     """Put the draft on the version that was published meanwhile; where both changed one field, ask."""
-    info = services().schemes.draft(actor(), scheme_id, draft)
-    fresh = request.form.get("decided_on") == services().schemes.get(actor(), scheme_id).commit
+    head, _, published = request.form.get("decided_on", "").partition(" ")
     try:
-        result = services().drafts.rebase(actor(), scheme_id, draft, _decisions() if fresh else None)
+        result = services().drafts.rebase(actor(), scheme_id, draft, _decisions(), decided_on=(head, published))
     except (ConsoleError, ConflictError) as error:
         flash(sentence(error), "bad")
         return redirect(url_for("drafts.show_draft", scheme_id=scheme_id, draft=draft))
+    except InvalidInputError as error:  # a text that the field cannot hold: the conflicts are asked again
+        flash(input_sentence(error), "bad")
+        result = services().drafts.rebase(actor(), scheme_id, draft)
     if not result.conflicts:
         flash(gettext("Draft %(name)s starts from the published version now.", name=draft), "ok")
         return redirect(url_for("drafts.show_draft", scheme_id=scheme_id, draft=draft))
-    return _conflict_page(info, result.conflicts, url_for("drafts.rebase", scheme_id=scheme_id, draft=draft), result.published, rebase=True)
+    address = url_for("drafts.rebase", scheme_id=scheme_id, draft=draft)
+    return _conflict_page(result.draft, result.conflicts, address, f"{result.draft.head} {result.published}", rebase=True)
 
 
 # --- inside ---
+
+
+def _authorize(scheme_id: str, path: str) -> None:
+    """Demand the right to change a document before anything of it is shown, or of a form is read."""
+    scopes = [scheme_scope(scheme_id)]
+    if "/" in path:
+        scopes.append(issuer_scope(f"{scheme_id}.{path.partition('/')[0]}"))
+    authorize(actor(), Action.SCHEME_EDIT, scopes)
 
 
 def _fits(entry: ContentEntry, words: str) -> bool:
@@ -245,11 +255,16 @@ def _act(action: str, scheme_id: str, draft: str, path: str, saved: Saved) -> Sa
 
 def _decided(scheme_id: str, draft: str, path: str) -> ResponseReturnValue:
     """Save again with what was decided on conflicts; a decision on another state than the present one is asked for again."""
-    seen, decided_on = request.form.get("seen", ""), request.form["decided_on"]
+    seen = request.form.get("seen", "")
     changes = _frozen(json.loads(request.form.get("changes", "{}")))
-    head = services().schemes.draft(actor(), scheme_id, draft).head
-    decisions = {key: decision for (_, key), decision in _decisions().items()} if head == decided_on else {}
-    saved = services().drafts.edit(actor(), scheme_id, draft, path, changes, seen=seen, decisions=decisions, partly=True)
+    decisions = {key: decision for (_, key), decision in _decisions().items()}
+    decided_on = request.form["decided_on"]
+    edit = partial(services().drafts.edit, actor(), scheme_id, draft, path, changes, seen=seen, partly=True)
+    try:
+        saved = edit(decisions=decisions, decided_on=decided_on)
+    except InvalidInputError as error:  # a text that the field cannot hold: the conflicts are asked again
+        flash(input_sentence(error), "bad")
+        saved = edit()
     if saved.conflicts:
         return _conflict_page(saved.document.draft, saved.conflicts, request.path, saved.document.draft.head, seen=seen, changes=changes)
     flash(gettext("Both changes are in the draft now, as you decided."), "ok")

@@ -105,7 +105,7 @@ class ObjectWords:
         hint = values.get(f"{prefix}display_hint") or ""
         words = [str(HINTS.get(str(hint), hint))]
         if values.get(f"{prefix}optional"):
-            words.append(gettext("may be absent"))
+            words.append(gettext("optional"))
         if values.get(f"{prefix}random_blind"):
             words.append(gettext("random and blind"))
         return ", ".join(words)

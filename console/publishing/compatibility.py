@@ -27,7 +27,7 @@ _CREDENTIAL_TYPE: Final = re.compile(r"([^/]+)/Issues/([^/]+)/description\.xml\Z
 _KEY: Final = re.compile(r"([^/]+)/PublicKeys/([0-9]+)\.xml\Z")
 _KEYSHARE_KEY: Final = re.compile(r"kss-[0-9]+\.pem\Z")
 
-_DEPRECATE: Final = Message("Keep it and set DeprecatedSince: wallets then no longer offer it, and its credentials stay verifiable.")
+_DEPRECATE: Final = Message("Keep it and deprecate it: wallets then no longer offer it, and its credentials stay verifiable.")
 _NEW_TYPE: Final = Message("Leave it as it was, make a new credential type, and deprecate this one.")
 _OLD_MEANING: Final = Message("Take an id that was never published, or give this one the attributes back that it had.")
 
@@ -181,8 +181,8 @@ def _credential_types(scheme_id: str, published: Files, proposed: Files) -> Iter
                 path,
                 subject,
                 "became-singleton",
-                Message("ShouldBeSingleton became true: disclosures of holders who have two become invalid."),
-                Message("Leave it false, or make a new credential type that is a singleton from the start."),
+                Message("“A wallet keeps only one” was switched on: disclosures of holders who have two become invalid."),
+                Message("Leave it off, or make a new credential type of which wallets keep only one from the start."),
             )
 
 
@@ -219,7 +219,7 @@ def _attributes(path: str, subject: str, before: CredentialType, after: Credenti
                     before=position + 1,
                     after=new_names.index(name) + 1,
                 ),
-                Message("Put it back where it was, and order what wallets show by displayIndex."),
+                Message("Put it back where it was, and change the order on the card only."),
             )
     now = dict(zip(new_names, new, strict=True))
     for name, attribute in zip(old_names, old, strict=True):
@@ -239,10 +239,10 @@ def _attributes(path: str, subject: str, before: CredentialType, after: Credenti
 
 def _flags(path: str, subject: str, before: AttributeType, after: AttributeType) -> Iterator[Incompatibility]:
     if before.random_blind != after.random_blind:
-        message = Message("randomblind changed for an attribute that is published.")
+        message = Message("“Random and blind” changed for an attribute that is published.")
         yield Incompatibility(path, subject, "random-blind-changed", message, _NEW_TYPE)
     if before.revocation != after.revocation:
-        message = Message("revocation changed for an attribute that is published.")
+        message = Message("“For revocation” changed for an attribute that is published.")
         yield Incompatibility(path, subject, "revocation-changed", message, _NEW_TYPE)
     if before.is_optional and not after.is_optional:
         yield Incompatibility(

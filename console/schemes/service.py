@@ -63,6 +63,8 @@ _PUBLIC_KEY: Final = re.compile(r"([^/]+)/PublicKeys/([0-9]+)\.xml\Z")
 _DEFAULT_BRANCH: Final = "main"
 #: Of a commit's hash, as git demands of an abbreviation that is to last.
 _LEAST_DIGITS: Final = 7
+#: Of a draft, that are searched for its title. A form saves by itself, so there are many.
+_MOST_SAVES: Final = 100_000
 
 
 class Schemes:
@@ -374,6 +376,20 @@ class Schemes:
             for version in page
         )
 
+    def version_commit(self, actor: Actor, scheme_id: str, version: str) -> str:
+        """The commit of a published version, from at least seven digits of it.
+
+        Raises:
+            NotFoundError: there is no such scheme or version, or more than one begins so.
+        """
+        self._authorize_view(actor, scheme_id)
+        commit = self._published(self._row(scheme_id))
+        found = () if commit is None or len(version) < _LEAST_DIGITS else self._store.ever_published(scheme_id, commit).versions
+        fitting = [known.commit.hash for known in found if known.commit.hash.startswith(version)]
+        if len(fitting) != 1:
+            raise NotFoundError("version of scheme", version)
+        return fitting[0]
+
     def version(self, actor: Actor, scheme_id: str, commit: str) -> tuple[VersionInfo, VersionInfo | None]:
         """A published version, and the one before it.
 
@@ -385,15 +401,14 @@ class Schemes:
         Raises:
             NotFoundError: there is none.
         """
-        found = self.versions(actor, scheme_id, limit=500)
-        while found:
-            fitting = [number for number, version in enumerate(found) if len(commit) >= _LEAST_DIGITS and version.commit.startswith(commit)]
-            following = self.versions(actor, scheme_id, after=found[-1].commit, limit=500)
-            if len(fitting) == 1:
-                older = (*found[fitting[0] + 1 : fitting[0] + 2], *following[:1])
-                return found[fitting[0]], older[0] if older else None
-            found = following
-        raise NotFoundError("version", commit)
+        whole = self.version_commit(actor, scheme_id, commit)
+        page = self.versions(actor, scheme_id, limit=500)
+        while True:
+            place = next((number for number, version in enumerate(page) if version.commit == whole), None)
+            following = self.versions(actor, scheme_id, after=page[-1].commit, limit=500)
+            if place is not None:
+                return page[place], next(iter((*page[place + 1 :], *following)), None)
+            page = following
 
     def export(self, actor: Actor, scheme_id: str, version: str | None = None) -> bytes:
         """A zip of a published version, in a folder called as the scheme; importing it gives the same files again.
@@ -411,13 +426,9 @@ class Schemes:
         """
         self._authorize_view(actor, scheme_id)
         row = self._row(scheme_id)
-        commit = self._published(row)
-        if commit is not None and version:
-            known = [found.commit.hash for found in self._store.ever_published(scheme_id, commit).versions]
-            fitting = [name for name in known if name.startswith(version)] if len(version) >= _LEAST_DIGITS else []
-            commit = fitting[0] if len(fitting) == 1 else None
+        commit = self.version_commit(actor, scheme_id, version) if version else self._published(row)
         if commit is None:
-            raise NotFoundError("version of scheme", version or scheme_id)
+            raise NotFoundError("version of scheme", scheme_id)
         tree = self._store.tree(scheme_id, commit)
         demo = row.channel is Channel.DEMO
         return write_archive(scheme_id, {path: content for path, content in tree.items() if demo or not is_private(path)})
@@ -450,6 +461,11 @@ class Schemes:
         """
         self._authorize_view(actor, scheme_id)
         return self._draft_info(self._row(scheme_id), name, self._store.draft(scheme_id, name))
+
+    def draft_at(self, actor: Actor, scheme_id: str, name: str, commit: str) -> DraftInfo:
+        """A draft as it was at one of its commits."""
+        self._authorize_view(actor, scheme_id)
+        return self._draft_info(self._row(scheme_id), name, commit)
 
     def start_draft(self, actor: Actor, scheme_id: str, title: str, name: str = "") -> DraftInfo:
         """Begin a draft on the published version.
@@ -528,7 +544,8 @@ class Schemes:
         Raises:
             NotFoundError: there is no such scheme or draft.
         """
-        authorize(actor, Action.SCHEME_CHECK, scheme_scope(scheme_id))
+        # Who looks after one issuer sees whether the whole may be published, too.
+        authorize(actor, Action.SCHEME_CHECK, _scopes(actor, scheme_id))
         row = self._row(scheme_id)
         ref, commit = self._read_ref(row, draft)
         return self._check(row, ref, commit)
@@ -798,7 +815,7 @@ class Schemes:
     def _first_message(self, scheme_id: str, head: str, base: str | None) -> str:
         """The title: the first line of the draft's first commit."""
         title = ""
-        for commit in self._store.repository(scheme_id).log(head):
+        for commit in self._store.repository(scheme_id).log(head, limit=_MOST_SAVES):
             if commit.hash == base:
                 break
             title = commit.message.partition("\n")[0]
@@ -899,8 +916,12 @@ def _is_repository(directory: Path) -> bool:
 
 def may_view_scheme(actor: Actor, scheme_id: str) -> bool:
     """Whether the actor may see a scheme: by a role for it, or for one of its issuers."""
-    scopes = [grant.scope for grant in actor.grants if grant.scope.startswith(f"issuer:{scheme_id}.")]
-    return may(actor, Action.SCHEME_VIEW, [scheme_scope(scheme_id), *scopes])
+    return may(actor, Action.SCHEME_VIEW, _scopes(actor, scheme_id))
+
+
+def _scopes(actor: Actor, scheme_id: str) -> list[str]:
+    """A scheme, and those of its issuers for which the actor has a role."""
+    return [scheme_scope(scheme_id), *(grant.scope for grant in actor.grants if grant.scope.startswith(f"issuer:{scheme_id}."))]
 
 
 def _languages(tree: SchemeTree) -> tuple[str, ...]:

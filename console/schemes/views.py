@@ -95,7 +95,7 @@ def new_scheme() -> ResponseReturnValue:
         except ConsoleError as error:
             form.refuse(sentence(error))
         else:
-            flash(gettext("%(scheme)s is begun. Fill its first draft, check it, and publish it.", scheme=new.id), "ok")
+            flash(gettext("%(scheme)s is created. Fill its first draft, check it, and publish it.", scheme=new.id), "ok")
             return redirect(url_for("drafts.show_draft", scheme_id=new.id, draft=draft.name))
     page = render_template("schemes/new.html", form=form, languages=languages, posted=request.form)
     return page, 422 if form.is_submitted() else 200
@@ -141,6 +141,7 @@ def start_draft(scheme_id: str) -> ResponseReturnValue:
 @schemes.post("/<scheme_id>/drafts/<draft>/discard")
 def discard_draft(scheme_id: str, draft: str) -> ResponseReturnValue:
     """Throw a draft away; what is published stays. Its name is typed, since nothing brings it back."""
+    authorize(actor(), Action.SCHEME_EDIT, scheme_scope(scheme_id))
     if request.form.get("typed", "").strip() != draft:
         flash(gettext("Nothing was discarded: type the name of the draft, %(name)s, to confirm.", name=draft), "bad")
         return redirect(url_for("drafts.show_draft", scheme_id=scheme_id, draft=draft))

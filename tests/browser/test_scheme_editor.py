@@ -98,7 +98,7 @@ def test_two_drafts_from_import_to_restore(browser: Browser, console: RunningCon
         for label, text in (("Name", "Demo Parking"), ("Description", "Where you may park"), ("Label on the card", "Plate")):
             for language in ("en", "nl"):
                 page.get_by_label(f"{label} {language}").fill(f"{text} {language}")
-        page.get_by_role("textbox", name="First attribute").fill("plate")
+        page.get_by_role("textbox", name="Identifier of the attribute").fill("plate")
         page.get_by_role("button", name="Add credential type").click()
         expect(page.get_by_text("Must have 1 to 100 letters, digits, - or _.").first).to_be_visible()
         demand_accessible(page)
@@ -289,7 +289,7 @@ def test_a_scheme_begins_in_the_browser(browser: Browser, console: RunningConsol
     with watched_page(browser) as page:
         sign_in(page, console.url, ADMINISTRATOR.name, ADMINISTRATOR.password)
         page.goto(f"{console.url}/schemes/new")
-        page.get_by_role("button", name="Begin scheme").click()
+        page.get_by_role("button", name="Create scheme").click()
         expect(page.get_by_text("Nothing was changed yet")).to_be_visible()
         demand_accessible(page)
         page.get_by_label("Identifier").fill("rivendam-demo")
@@ -297,7 +297,7 @@ def test_a_scheme_begins_in_the_browser(browser: Browser, console: RunningConsol
             for language in ("en", "nl"):
                 page.get_by_label(f"{label} {language}").fill("Rivendam")
         page.get_by_label("Address of the scheme").fill("https://schemes.rivendam.example/rivendam-demo")
-        page.get_by_role("button", name="Begin scheme").click()
+        page.get_by_role("button", name="Create scheme").click()
         expect(page.get_by_text("No issuers yet")).to_be_visible()
         demand_accessible(page)
         page.get_by_role("link", name="Texts, addresses and languages").click()

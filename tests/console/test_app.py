@@ -23,6 +23,7 @@ ROUTES = Path(__file__).with_name("routes.txt")
 
 #: Values for the parts of addresses; none of these exist.
 PARTS = {
+    "commit": "0" * 40,
     "scheme_id": "absent",
     "issuer": "RU",
     "credential_type": "card",
@@ -224,7 +225,8 @@ def test_what_services_refuse_is_told_where_a_page_expects_no_refusal(app: Flask
         system_actor("tests"), NewScheme("new", "https://new.example/new", {"en": "Demo N", "nl": "Demo N"}, {"en": "N", "nl": "N"})
     )
     client = signed_in(app, "admin")
-    answer = client.post("/schemes/new/drafts/first-version/discard", data={"csrf_token": csrf_token(client, "/account"), "reason": "x"})
+    data = {"csrf_token": csrf_token(client, "/account"), "reason": "x", "typed": "first-version"}
+    answer = client.post("/schemes/new/drafts/first-version/discard", data=data)
     assert answer.status_code == 409
     assert "this draft is all there is of it" in answer.text
     assert [draft.name for draft in services.schemes.drafts(system_actor("tests"), "new")] == ["first-version"]

@@ -32,6 +32,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite_file:
         actor = system_actor("tests")
         source = made.scheme_repository(shared("schemes", "mutant-base", "irma-demo"))
         made.services.schemes.import_scheme(actor, SchemeImport(str(source)))
+        made.services.schemes.start_draft(actor, SCHEME, "Work", "work")
         made.services.requestors.create(actor, NewRequestor("webshop"))
         make_user(made.services, "admin", Grant(Role.ADMIN))
         yield made
@@ -58,7 +59,8 @@ def bearer(installation: Installation) -> dict[str, str]:
 
 def addresses(app: Flask, method: str) -> Iterator[str]:
     """Every route with one of its parts hostile and the others such as exist."""
-    parts = {"scheme_id": SCHEME, "issuer": "RU", "issuer_id": f"{SCHEME}.RU", "name": "webshop", "draft": "absent", "counter": "1"}
+    parts = {"scheme_id": SCHEME, "issuer": "RU", "issuer_id": f"{SCHEME}.RU", "name": "webshop", "draft": "work", "counter": "1"}
+    parts |= {"path": "RU%2fdescription.xml", "commit": "0" * 40}
     for rule in app.url_map.iter_rules():
         if method not in (rule.methods or ()) or rule.endpoint in ("accounts.sign_out", "api.nothing"):
             continue
@@ -73,7 +75,7 @@ def quoted(value: str) -> str:
     return "".join(f"%{byte:02x}" for byte in value.encode())
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
 def test_no_part_of_an_address_makes_an_answer_fail(app: Flask, admin: FlaskClient, bearer: dict[str, str], method: str) -> None:
     token = csrf_token(admin, "/account")
     failed = []
@@ -93,11 +95,12 @@ def test_no_part_of_an_address_makes_an_answer_fail(app: Flask, admin: FlaskClie
 
 def test_no_query_makes_an_answer_fail(app: Flask, admin: FlaskClient, bearer: dict[str, str]) -> None:
     names = ("q", "state", "after", "page", "draft", "scheme", "issuer", "limit", "before", "since", "until", "object", "action", "actor")
-    names += ("next", "user", "unfinished")
+    names += ("next", "user", "unfinished", "commit", "version", "raw")
     pages = ("/", "/audit/", "/keys/", f"/keys/{SCHEME}.RU", "/requestors/", f"/schemes/{SCHEME}", f"/schemes/{SCHEME}/check", "/sign-in")
-    pages += (f"/schemes/{SCHEME}/issuers/RU", f"/schemes/{SCHEME}/pictures/RU/logo.png")
+    pages += (f"/schemes/{SCHEME}/issuers/RU", f"/schemes/{SCHEME}/pictures/RU/logo.png", f"/schemes/{SCHEME}/drafts/work/changes")
     api = ("schemes", f"schemes/{SCHEME}", f"issuers/{SCHEME}.RU", f"issuers/{SCHEME}.RU/key-need", "publications", "issuer-keys")
-    api += ("requestors", "jobs", "audit", "tokens")
+    api += ("requestors", "jobs", "audit", "tokens", f"schemes/{SCHEME}/versions", f"schemes/{SCHEME}/files/RU/description.xml")
+    api += (f"schemes/{SCHEME}/check", f"schemes/{SCHEME}/drafts/work/changes", f"schemes/{SCHEME}/versions/{'0' * 40}/changes")
     failed = []
     for path in (*pages, *(f"/api/v1/{name}" for name in api)):
         for value in (*TEXTS[1:3], NUMBERS[1]):
@@ -109,6 +112,7 @@ def test_no_query_makes_an_answer_fail(app: Flask, admin: FlaskClient, bearer: d
     assert failed == []
 
 
+WORK = f"/schemes/{SCHEME}/drafts/work"
 BODIES: dict[str, tuple[str, dict[str, object]]] = {
     "/users": ("POST", {"name": "x", "display_name": "X", "password": PASSWORD, "email": "a@b.c"}),
     "/users/1/password": ("PUT", {"password": PASSWORD}),
@@ -121,6 +125,24 @@ BODIES: dict[str, tuple[str, dict[str, object]]] = {
     "/requestors/webshop/permissions": ("PUT", {"version": 1, "disclose": ["x"], "host": ["x"]}),
     f"/schemes/{SCHEME}/drafts": ("POST", {"title": "x", "name": "x"}),
     f"/schemes/{SCHEME}/publications": ("POST", {"draft": "x", "reason": "x"}),
+    f"{WORK}/documents/RU/description.xml": (
+        "PATCH",
+        {
+            "changes": {"name.en": "x", "url": "x", "x": "x"},
+            "seen": "x",
+            "decisions": {"name.en": "x"},
+            "decided_on": "x",
+        },
+    ),
+    f"{WORK}/documents/RU/Issues/studentCard/description.xml": (
+        "PATCH",
+        {"changes": {"attributes": ["x"], "languages": ["x"], "dependencies": [[["x"]]], "name.x": None, "singleton": "x"}},
+    ),
+    f"{WORK}/documents/RU/Issues/studentCard/description.xml/objects": ("POST", {"group": "attributes", "key": "a.b", "seen": "x"}),
+    f"{WORK}/documents/RU/Issues/studentCard/description.xml/moves": ("POST", {"key": "x", "steps": 1, "seen": "x"}),
+    f"{WORK}/logo/RU/description.xml": ("PUT", {"logo": "x"}),
+    f"{WORK}/rebase": ("POST", {"decisions": ["x"], "head": "x", "published": "x"}),
+    f"/schemes/{SCHEME}/versions/{'0' * 40}/restore": ("POST", {"title": "x", "deprecate": ["x"]}),
     "/schemes/import": ("POST", {"source": "x", "branch": "x", "public_key": "x", "public_url": "x", "remote": "x"}),
 }
 
@@ -131,6 +153,8 @@ def variants(body: dict[str, object]) -> Iterator[dict[str, object]]:
         for text in (*TEXTS, "\ud800", "\u202e"):
             if isinstance(value, dict):
                 yield {**body, name: dict.fromkeys(value, text)}
+                yield {**body, name: {text: text}}
+                yield {**body, name: {key: [{text: [text]}, 10**30, 1.5, None] for key in value}}
             elif isinstance(value, list):
                 yield {**body, name: [text]}
             elif isinstance(value, str):
@@ -148,6 +172,17 @@ def test_no_text_of_a_body_makes_the_api_fail(admin: FlaskClient, bearer: dict[s
         if answer.status_code >= 500 and answer.get_json()["error"] != "repository":
             failed.append((variant, answer.status_code))
     assert failed == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    ['{"changes": {"name.en": NaN}}', '{"changes": {"name.en": ' + "[" * 40 + "]" * 40 + "}}", "[" * 100_000, '{"x":' * 100_000],
+    ids=["no number", "deep value", "deep list", "deep object"],
+)
+def test_no_depth_and_no_number_of_a_body_makes_the_api_fail(admin: FlaskClient, bearer: dict[str, str], body: str) -> None:
+    path = f"/api/v1{WORK}/documents/RU/description.xml"
+    answer = admin.patch(path, data=body, content_type="application/json", headers=bearer)
+    assert (answer.status_code, answer.get_json()["error"]) == (422, "invalid_input")
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ ACTIONS: Final[dict[str, Action | None]] = {
     "api.activate_requestor": Action.REQUESTOR_SUSPEND,
     "api.add_credential_type": Action.SCHEME_EDIT,
     "api.add_issuer": Action.SCHEME_EDIT,
+    "api.add_object": Action.SCHEME_EDIT,
     "api.add_requestor_key": Action.REQUESTOR_KEYS,
     "api.cancel_generation": None,
     "api.cancel_publication": None,
@@ -40,11 +41,13 @@ ACTIONS: Final[dict[str, Action | None]] = {
     "api.create_user": Action.USER_EDIT,
     "api.delete_requestor": Action.REQUESTOR_EDIT,
     "api.discard_draft": Action.SCHEME_EDIT,
+    "api.edit_document": Action.SCHEME_EDIT,
     "api.explain_request": Action.REQUESTOR_VIEW,
     "api.export_scheme": Action.SCHEME_VIEW,
     "api.generate_issuer_key": Action.ISSUER_KEY_GENERATE,
     "api.import_scheme": Action.SCHEME_IMPORT,
     "api.list_audit": Action.AUDIT_VIEW,
+    "api.list_documents": Action.SCHEME_VIEW,
     "api.list_drafts": Action.SCHEME_VIEW,
     "api.list_issuer_keys": None,
     "api.list_log_ins": Action.USER_VIEW,
@@ -54,24 +57,31 @@ ACTIONS: Final[dict[str, Action | None]] = {
     "api.list_tokens": Action.USER_VIEW,
     "api.list_users": Action.USER_VIEW,
     "api.list_versions": Action.SCHEME_VIEW,
+    "api.move_on_card": Action.SCHEME_EDIT,
     "api.nothing": None,
     "api.publish": Action.SCHEME_PUBLISH,
     "api.publish_issuer_key": Action.SCHEME_PUBLISH,
     "api.pull_scheme": Action.SCHEME_IMPORT,
     "api.look_for_issuer_key": Action.ISSUER_KEY_ROTATE,
     "api.rebase_draft": Action.SCHEME_EDIT,
+    "api.remove_document": Action.SCHEME_EDIT,
+    "api.remove_logo": Action.SCHEME_EDIT,
+    "api.restore_version": Action.SCHEME_EDIT,
     "api.retire_issuer_key": Action.ISSUER_KEY_ROTATE,
     "api.revoke_log_in": None,
     "api.revoke_requestor_key": Action.REQUESTOR_KEYS,
     "api.revoke_token": None,
     "api.set_global_permissions": Action.REQUESTOR_PERMISSIONS,
     "api.set_grants": Action.USER_EDIT,
+    "api.set_logo": Action.SCHEME_EDIT,
     "api.set_password": Action.USER_EDIT,
     "api.set_permissions": Action.REQUESTOR_PERMISSIONS,
     "api.set_preferences": Action.USER_EDIT,
     "api.set_state": Action.USER_EDIT,
     "api.show_account": None,
+    "api.show_changes": Action.SCHEME_VIEW,
     "api.show_credential_type": Action.SCHEME_VIEW,
+    "api.show_document": Action.SCHEME_VIEW,
     "api.show_draft": Action.SCHEME_VIEW,
     "api.show_file": Action.SCHEME_VIEW,
     "api.show_global_permissions": Action.REQUESTOR_VIEW,
@@ -81,10 +91,13 @@ ACTIONS: Final[dict[str, Action | None]] = {
     "api.show_jobs": None,
     "api.show_key_need": Action.ISSUER_KEY_VIEW,
     "api.show_publication": None,
+    "api.show_raw_changes": Action.SCHEME_VIEW,
     "api.show_requestor": Action.REQUESTOR_VIEW,
+    "api.show_restoration": Action.SCHEME_VIEW,
     "api.show_rotation": Action.ISSUER_KEY_VIEW,
     "api.show_scheme": Action.SCHEME_VIEW,
     "api.show_user": Action.USER_VIEW,
+    "api.show_version_changes": Action.SCHEME_VIEW,
     "api.stop_job": None,
     "api.suspend_requestor": Action.REQUESTOR_SUSPEND,
     "api.update_requestor": Action.REQUESTOR_EDIT,
@@ -92,6 +105,15 @@ ACTIONS: Final[dict[str, Action | None]] = {
     "assets.style_sheet": None,
     "audit.list_entries": Action.AUDIT_VIEW,
     "bootstrap.static": None,
+    "drafts.beside": Action.SCHEME_CHECK,
+    "drafts.edit_document": Action.SCHEME_EDIT,
+    "drafts.new_credential_type": Action.SCHEME_EDIT,
+    "drafts.new_issuer": Action.SCHEME_EDIT,
+    "drafts.rebase": Action.SCHEME_EDIT,
+    "drafts.remove": Action.SCHEME_EDIT,
+    "drafts.set_logo": Action.SCHEME_EDIT,
+    "drafts.show_changes": Action.SCHEME_VIEW,
+    "drafts.show_draft": Action.SCHEME_VIEW,
     "home.index": None,
     "issuer_keys.activate": Action.ISSUER_KEY_ROTATE,
     "issuer_keys.cancel": None,
@@ -122,14 +144,18 @@ ACTIONS: Final[dict[str, Action | None]] = {
     "schemes.discard_draft": Action.SCHEME_EDIT,
     "schemes.import_scheme": Action.SCHEME_IMPORT,
     "schemes.list_schemes": None,
+    "schemes.new_scheme": Action.SCHEME_IMPORT,
     "schemes.picture": Action.SCHEME_VIEW,
-    "schemes.rebase_draft": Action.SCHEME_EDIT,
     "schemes.show_credential_type": Action.SCHEME_VIEW,
     "schemes.show_issuer": Action.SCHEME_VIEW,
     "schemes.show_scheme": Action.SCHEME_VIEW,
     "schemes.start_draft": Action.SCHEME_EDIT,
     "static": None,
     "styleguide.components": None,
+    "versions.export": Action.SCHEME_VIEW,
+    "versions.list_versions": Action.SCHEME_VIEW,
+    "versions.restore": Action.SCHEME_EDIT,
+    "versions.show_version": Action.SCHEME_VIEW,
 }
 
 PARTS: Final = {
@@ -138,7 +164,8 @@ PARTS: Final = {
     "issuer_id": "irma-demo.RU",
     "credential_type": "studentCard",
     "credential_type_id": "irma-demo.RU.studentCard",
-    "path": "RU/logo.png",
+    "path": "RU/description.xml",
+    "commit": "0" * 40,
     "name": "webshop",
     "counter": "1",
     "draft": "work",
@@ -150,15 +177,20 @@ PARTS: Final = {
 BODIES: Final[dict[str, object]] = {
     "api.add_credential_type": {"id": "c", "issuer": "RU", "name": {"en": "C"}, "description": {"en": "C"}, "attributes": []},
     "api.add_issuer": {"id": "I", "name": {"en": "I"}, "contact_email": "a@b.example"},
+    "api.add_object": {"group": "attributes", "key": "a"},
     "api.add_requestor_key": {"method": "token"},
     "api.create_requestor": {"name": "other", "details": {}},
     "api.create_scheme": {"id": "new", "url": "https://x.example", "name": {"en": "N"}, "description": {"en": "N"}},
     "api.create_user": {"name": "x", "display_name": "X", "password": PASSWORD},
+    "api.edit_document": {"changes": {"name.en": "Demo X"}},
     "api.explain_request": {"request": "{}"},
     "api.generate_issuer_key": {"issuer_id": "irma-demo.RU"},
     "api.import_scheme": {"source": "/absent"},
+    "api.move_on_card": {"key": "level", "steps": 1},
+    "api.restore_version": {"title": "Back"},
     "api.set_global_permissions": {},
     "api.set_grants": {"grants": [{"role": "admin", "scope": "*"}]},
+    "api.set_logo": {"logo": ""},
     "api.set_password": {"password": PASSWORD},
     "api.set_permissions": {"version": 99},
     "api.set_state": {"active": True},
@@ -169,7 +201,7 @@ BODIES: Final[dict[str, object]] = {
 
 ELSEWHERE: Final = {Role.REQUESTOR_ADMIN: "organisation:99"}
 NUMBER: Final = count(1)
-METHODS: Final = ("GET", "POST", "PUT", "DELETE")
+METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 @pytest.fixture(scope="module")
@@ -218,7 +250,7 @@ def refusals(app: Flask, installation: Installation, name: str, denied: set[Acti
         if ACTIONS[endpoint if endpoint != "api.start_draft" else "api.rebase_draft"] not in denied:
             continue
         if path.startswith("/api/"):
-            body = BODIES.get(endpoint, {}) if method in ("POST", "PUT") else None
+            body = BODIES.get(endpoint, {}) if method in ("POST", "PUT", "PATCH") else None
             query = {"reason": "x"} if method == "DELETE" else None
             answer = client.open(path, method=method, json=body, query_string=query, headers={"Authorization": f"Bearer {token}"})
         else:

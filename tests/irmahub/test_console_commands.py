@@ -1,14 +1,24 @@
 """The console's commands, and that every action has page, API call and command (row F6)."""
 
 import json
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from werkzeug.serving import make_server
 
+from console.publishing.public import create_blueprint
+from console.publishing.web_root import WebRoot
+from irmahub.applications import PUBLISHED
 from irmahub.cli import command_line
 from irmahub.commands import admin, jobs, keys, schemes
+from tests.console.conftest import QuietHandler
+from tests.console.schemes.test_service import picture
 from tests.support.shared import shared
+
+CARD = "RU/Issues/studentCard/description.xml"
 
 #: Action of the services -> its call in the API and its command.
 PARITY = {
@@ -24,13 +34,30 @@ PARITY = {
     "schemes.add_issuer": ("POST /schemes/<scheme_id>/drafts/<draft>/issuers", "schemes add-issuer"),
     "schemes.add_credential_type": ("POST /schemes/<scheme_id>/drafts/<draft>/credential-types", "schemes add-credential-type"),
     "schemes.export": ("GET /schemes/<scheme_id>/archive", "schemes export"),
+    "schemes.version": ("GET /schemes/<scheme_id>/versions", "schemes versions"),
     "schemes.versions": ("GET /schemes/<scheme_id>/versions", "schemes versions"),
     "schemes.drafts": ("GET /schemes/<scheme_id>/drafts", "schemes drafts"),
     "schemes.draft": ("GET /schemes/<scheme_id>/drafts/<draft>", "schemes drafts"),
     "schemes.start_draft": ("POST /schemes/<scheme_id>/drafts", "schemes start-draft"),
     "schemes.discard_draft": ("DELETE /schemes/<scheme_id>/drafts/<draft>", "schemes discard-draft"),
-    "schemes.rebase_draft": ("POST /schemes/<scheme_id>/drafts/<draft>/rebase", "schemes rebase-draft"),
     "schemes.check": ("GET /schemes/<scheme_id>/check", "schemes check"),
+    "drafts.document": ("GET /schemes/<scheme_id>/drafts/<draft>/documents/<path:path>", "schemes document"),
+    "drafts.contents": ("GET /schemes/<scheme_id>/drafts/<draft>/documents", "schemes document"),
+    "drafts.documents": ("GET /schemes/<scheme_id>/drafts/<draft>/documents", "schemes document"),
+    "drafts.file": ("GET /schemes/<scheme_id>/files/<path:path>", "schemes export"),
+    "drafts.edit": ("PATCH /schemes/<scheme_id>/drafts/<draft>/documents/<path:path>", "schemes edit"),
+    "drafts.add_object": ("POST /schemes/<scheme_id>/drafts/<draft>/documents/<path:path>/objects", "schemes add"),
+    "drafts.move_on_card": ("POST /schemes/<scheme_id>/drafts/<draft>/documents/<path:path>/moves", "schemes move"),
+    "drafts.set_logo": ("PUT /schemes/<scheme_id>/drafts/<draft>/logo/<path:path>", "schemes set-logo"),
+    "drafts.remove": ("DELETE /schemes/<scheme_id>/drafts/<draft>/documents/<path:path>", "schemes remove"),
+    "drafts.changes": ("GET /schemes/<scheme_id>/drafts/<draft>/changes", "schemes changes"),
+    "drafts.raw": ("GET /schemes/<scheme_id>/drafts/<draft>/changes/raw", "schemes changes"),
+    "drafts.version_changes": ("GET /schemes/<scheme_id>/versions/<commit>/changes", "schemes changes"),
+    "drafts.compare": ("GET /schemes/<scheme_id>/versions/<commit>/changes", "schemes changes"),
+    "drafts.locate": ("GET /schemes/<scheme_id>/check", "schemes check"),
+    "drafts.rebase": ("POST /schemes/<scheme_id>/drafts/<draft>/rebase", "schemes rebase-draft"),
+    "drafts.restoration": ("GET /schemes/<scheme_id>/versions/<commit>/restoration", "schemes restore"),
+    "drafts.restore": ("POST /schemes/<scheme_id>/versions/<commit>/restore", "schemes restore"),
     "publishing.publish": ("POST /schemes/<scheme_id>/publications", "schemes publish"),
     "publishing.list": ("GET /publications", "schemes publications"),
     "publishing.get": ("GET /publications/<int:publication_id>", "schemes publications"),
@@ -77,7 +104,9 @@ PARITY = {
 #: What is not an action of its own: signing in and out, making the first administrator, and the parts that services call of each other.
 APART = {
     "accounts": {"authenticate_token", "create_first_administrator", "has_users", "log_in", "log_out", "resume"},
-    "schemes": {"branch", "public_address", "register_keys", "remote", "save", "serve"},
+    "schemes": {"branch", "draft_at", "public_address", "register_keys", "remote", "save", "serve", "version_commit"},
+    # What stands beside a form; the API gives it with the document, the scheme and the check.
+    "drafts": {"card", "document_at", "findings", "languages", "logo", "public_keys"},
     "publishing": {"flow"},
     "issuer_keys": {"flow"},
 }
@@ -87,6 +116,7 @@ def test_every_action_has_its_call_and_its_command() -> None:
     from flask import Flask
 
     import console.accounts.service
+    import console.drafts.service
     import console.issuer_keys.service
     import console.publishing.service
     import console.schemes.service
@@ -95,6 +125,7 @@ def test_every_action_has_its_call_and_its_command() -> None:
     kinds = {
         "accounts": console.accounts.service.Accounts,
         "schemes": console.schemes.service.Schemes,
+        "drafts": console.drafts.service.Drafts,
         "publishing": console.publishing.service.Publishing,
         "issuer_keys": console.issuer_keys.service.IssuerKeys,
     }
@@ -161,6 +192,122 @@ def test_a_scheme_is_imported_checked_and_its_key_generated(run) -> None:
     assert "no issuer key" in run("keys", "activate", "irma-demo.RU", "9", status=1).stderr
     assert run("jobs", "list").stdout == ""
     assert "no job" in run("jobs", "show", "1", status=1).stderr
+
+
+@pytest.fixture
+def work(run) -> Callable[..., Result]:
+    """The same, where a scheme is imported and has a draft called `work`."""
+    run("schemes", "import", str(shared("schemes", "mutant-base", "irma-demo")))
+    run("schemes", "start-draft", "irma-demo", "Work")
+    return run
+
+
+def test_a_document_is_read_and_changed(work, tmp_path: Path) -> None:
+    place = ("irma-demo", "work", CARD)
+    listed = work("schemes", "document", "irma-demo", "work").stdout
+    assert "description.xml\n" in listed
+    assert f"{CARD}  irma-demo.RU.studentCard" in listed
+    assert {"contents", "documents"} == set(json.loads(work("schemes", "document", "irma-demo", "work", "--json").stdout))
+    shown = work("schemes", "document", *place).stdout
+    assert "= id: studentCard" in shown
+    assert "  name.en: Demo Student Card" in shown
+    changed = work("schemes", "edit", *place, "name.en=Demo Card = 2", "disallow_delete=true", 'languages=["en", "nl"]').stdout
+    assert "name.en: Demo Card = 2" in changed
+    values = json.loads(work("schemes", "document", *place, "--json").stdout)["values"]
+    assert (values["name.en"], values["disallow_delete"], values["languages"]) == ("Demo Card = 2", True, ["en", "nl"])
+    file = tmp_path / "changes.json"
+    file.write_text(json.dumps({"name.nl": "Demo Kaart", "disallow_delete": None}))
+    saved = json.loads(work("schemes", "edit", *place, "--from", str(file), "--unset", "languages", "--json").stdout)
+    assert set(saved["saved"]) == {"name.nl", "disallow_delete", "languages"}
+    assert work("schemes", "edit", *place, "name.nl=Demo Kaart").stdout == "Nothing changed.\n"
+    file.write_text("[]")
+    for arguments, status, message in (
+        (("name.en=Demo X", "id=other"), 1, "id: cannot change"),
+        (("nothing=x",), 1, "no field"),
+        (("disallow_delete=perhaps",), 2, "takes JSON"),
+        (("name.en",), 2, "KEY=VALUE"),
+        (("--from", str(file)), 1, "no JSON object"),
+    ):
+        assert message in work("schemes", "edit", *place, *arguments, status=status).stderr
+    assert "name.en: Demo Card = 2" in work("schemes", "document", *place).stdout
+    assert "attributes.faculty.optional: true" in work("schemes", "add", *place, "faculty").stdout
+    assert "attributes.faculty.display_index: 0" in work("schemes", "move", *place, "faculty", "--steps", "-9").stdout
+    assert "no attribute" in work("schemes", "move", *place, "absent", "--steps", "1", status=1).stderr
+
+
+def test_logos_and_removal(work, tmp_path: Path) -> None:
+    file = tmp_path / "logo.png"
+    file.write_bytes(picture())
+    place = ("irma-demo", "work", "RU/description.xml")
+    assert "is set" in work("schemes", "set-logo", *place, str(file)).stdout
+    assert "taken away" in work("schemes", "set-logo", *place, "--remove").stdout
+    assert "either" in work("schemes", "set-logo", *place, status=2).stderr
+    file.write_bytes(b"no picture")
+    assert "PNG" in work("schemes", "set-logo", *place, str(file), status=1).stderr
+    assert "deprecated, but not removed" in work("schemes", "remove", *place, status=1).stderr
+    file.write_text(json.dumps({"id": "city", "name": {"en": "Demo City", "nl": "Demo Stad"}}))
+    work("schemes", "add-issuer", "irma-demo", "work", str(file))
+    assert "taken out" in work("schemes", "remove", "irma-demo", "work", "city/description.xml").stdout
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Serves what the commands publish, as a running installation does."""
+    from flask import Flask
+
+    web_root = WebRoot(tmp_path / "data" / "schemes", tmp_path / "data" / "versions")
+    application = Flask("web_root")
+    application.register_blueprint(create_blueprint(web_root), url_prefix=PUBLISHED)
+    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=QuietHandler)
+    monkeypatch.setenv("IRMAHUB_CONSOLE_URL", f"http://127.0.0.1:{server.server_port}/")
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.feature("A12.1", "B8.1")
+def test_changes_are_told_rebased_and_restored(served, work) -> None:
+    place = ("irma-demo", "work", CARD)
+    first = json.loads(work("schemes", "versions", "irma-demo", "--json").stdout)[0]["commit"]
+    work("schemes", "start-draft", "irma-demo", "Other")
+    work("schemes", "edit", "irma-demo", "other", CARD, "name.en=Demo Published")
+    work("schemes", "edit", *place, "name.en=Demo Mine", "name.nl=Demo Mijn")
+    told = work("schemes", "changes", "irma-demo", "--draft", "work").stdout
+    assert "changed: irma-demo.RU.studentCard\n  name.en\n    - Demo Student Card\n    + Demo Mine\n" in told
+    raw = work("schemes", "changes", "irma-demo", "--draft", "work", "--raw").stdout
+    assert f"--- a/{CARD}\n+++ b/{CARD}\n@@" in raw
+    assert json.loads(work("schemes", "changes", "irma-demo", "--draft", "work", "--raw", "--json").stdout)[0]["path"] == CARD
+    work("schemes", "publish", "irma-demo", "--draft", "other", "--wait")
+    conflict = work("schemes", "rebase-draft", "irma-demo", "work", status=1).stderr
+    assert f"conflict: {CARD}#name.en\n  before: Demo Student Card\n  mine: Demo Mine\n  theirs: Demo Published" in conflict
+    twice = ("--mine", f"{CARD}#name.en", "--theirs", f"{CARD}#name.en")
+    assert "twice" in work("schemes", "rebase-draft", "irma-demo", "work", *twice, status=2).stderr
+    work("schemes", "rebase-draft", "irma-demo", "work", "--mine", f"{CARD}#name.en")
+    work("schemes", "publish", "irma-demo", "--draft", "work", "--wait")
+    newest = work("schemes", "changes", "irma-demo").stdout
+    assert "- Demo Published" in newest
+    assert "Demo Student Card" not in newest
+    whole = json.loads(work("schemes", "changes", "irma-demo", "--from", first[:10], "--json").stdout)
+    assert whole["before"] == first
+    assert {field["key"] for change in whole["changes"] for field in change["fields"]} == {"name.en", "name.nl"}
+    assert "either" in work("schemes", "changes", "irma-demo", "--draft", "work", "--to", first, status=2).stderr
+    assert "no version" in work("schemes", "changes", "irma-demo", "--to", "0000000", status=1).stderr
+    planned = work("schemes", "restore", "irma-demo", first[:12], "Back", "--dry-run").stdout
+    assert "+ Demo Student Card" in planned
+    assert "back" not in work("schemes", "drafts", "irma-demo").stdout
+    assert "Draft back is open." in work("schemes", "restore", "irma-demo", first[:12], "Back").stdout
+    assert "name.en: Demo Student Card" in work("schemes", "document", "irma-demo", "back", CARD).stdout
+
+
+def test_a_finding_of_a_check_names_the_field_that_mends_it(work) -> None:
+    work("schemes", "edit", "irma-demo", "work", CARD, "name.en=No demonstration")
+    checked = ("schemes", "check", "irma-demo", "--draft", "work")
+    assert f"{CARD}#name.en: " in work(*checked, status=1).stdout
+    found = json.loads(work(*checked, "--json", status=1).stdout)["findings"]
+    assert (CARD, "name.en") in {(finding["document"], finding["key"]) for finding in found if finding["level"] == "error"}
 
 
 def test_groups_do_not_clash() -> None:

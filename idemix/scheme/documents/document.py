@@ -168,8 +168,8 @@ def rule_of(place: Place, value: Value, *, in_xml: bool) -> str | None:
     if isinstance(field, Group):
         fits = (
             isinstance(value, tuple)
-            and len(set(value)) == len(value)
             and all(isinstance(key, str) and _KEY.fullmatch(key) for key in value)
+            and len(set(value)) == len(value)
         )
         return None if fits else "must hold identifiers of letters, digits, - and _, each once"
     if field.kind is Kind.NUMBER:

@@ -100,26 +100,30 @@ def test_a_draft_that_changes_nothing_is_refused(services: Services, administrat
 def test_a_stale_draft_is_refused_and_goes_out_once_rebased(installation: Installation, administrator: Actor, remote: Repository) -> None:
     services = installation.services
     first = change(services, administrator, "One")
-    second = change(services, administrator, "Two", "MijnOverheid/description.xml", b"MijnOverheid", b"Overheid")
+    second = change(services, administrator, "Two", "RU/description.xml", b"Demo University", b"Demo U")
     services.publishing.publish(administrator, "irma-demo", first)
     installation.run_jobs()
     assert not services.schemes.check(administrator, "irma-demo", second).may_publish
     with pytest.raises(StaleBaseError, match="version") as caught:
         services.publishing.publish(administrator, "irma-demo", second)
     assert "Rebase" in caught.value.diagnostics()
-    assert not services.schemes.rebase_draft(administrator, "irma-demo", second).is_stale
+    assert not services.drafts.rebase(administrator, "irma-demo", second).draft.is_stale
+    services.publishing.publish(administrator, "irma-demo", second)
+    installation.run_jobs()
     content = b"".join(remote.read("refs/heads/main").values())
     assert b"CardOne" in content
+    assert b"Demo UTwo" in content
 
 
-def test_a_draft_over_the_same_file_is_not_rebased_by_itself(installation: Installation, administrator: Actor, remote: Repository) -> None:
+def test_a_draft_over_the_same_field_is_not_rebased_by_itself(installation: Installation, administrator: Actor, remote: Repository) -> None:
     services = installation.services
     first, second = change(services, administrator, "One"), change(services, administrator, "Two")
     services.publishing.publish(administrator, "irma-demo", first)
     installation.run_jobs()
-    with pytest.raises(PublicationRejectedError) as caught:
-        services.schemes.rebase_draft(administrator, "irma-demo", second)
-    assert caught.value.reasons == (f"{STUDENT_CARD} was changed in the draft and in the published version",)
+    rebased = services.drafts.rebase(administrator, "irma-demo", second)
+    places = {(STUDENT_CARD, key) for key in ("name.en", "short_name.en", "description.en")}
+    assert {(conflict.path, conflict.key) for conflict in rebased.conflicts} == places
+    assert rebased.draft.is_stale
 
 
 def test_two_parallel_publications_take_their_turn(installation: Installation, administrator: Actor, remote: Repository) -> None:
@@ -176,7 +180,7 @@ def test_a_remote_that_moved_on_is_not_overwritten_but_pulled(
     remote.update("refs/heads/main", later, old=other)
     assert services.schemes.pull(administrator, "irma-demo").commit == later
     assert installation.served_is_valid("irma-demo")
-    services.schemes.rebase_draft(administrator, "irma-demo", draft)
+    assert not services.drafts.rebase(administrator, "irma-demo", draft).conflicts
     publication = services.publishing.publish(administrator, "irma-demo", draft)
     installation.run_jobs()
     assert services.publishing.get(administrator, publication.id).state is PublicationState.LIVE
