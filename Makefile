@@ -44,7 +44,7 @@ test: $(READY) system-packages ## Run every test that fits in half an hour
 test-long: $(READY) system-packages ## Run scale, full fuzz, mutation and load; writes docs/measurements
 	$(BIN)/pytest -m long $(ARGS)
 
-fuzz: $(READY) ## Read 100,000 mutants of proofs, commitments, keys and requests (IRMAHUB_FUZZ_SEED repeats a run)
+fuzz: $(READY) ## Read 100,000 mutants of proofs, commitments, keys, updates and requests (IRMAHUB_FUZZ_SEED repeats a run)
 	$(BIN)/pytest -m long tests/idemix/test_fuzz.py $(ARGS)
 
 features: $(READY) ## List the features with what shows each; fails where a finished one lacks something
