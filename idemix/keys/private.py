@@ -68,7 +68,7 @@ class PrivateKey:
         return self._combine(power_p, power_q)
 
     def root(self, value: mpz, e: mpz) -> mpz:
-        """Return the e-th root of a unit modulo N, e an odd prime that does not divide the order.
+        """Return the e-th root of a unit modulo N, e odd and coprime to the order.
 
         The exponent is 1/e modulo 2p'q', by which every unit has its one root; modulo p'q' it would be right for squares only,
         and whether it is right for another unit would tell something about p'q'.
@@ -77,6 +77,7 @@ class PrivateKey:
         well, and must agree on it.
 
         Raises:
+            ZeroDivisionError: there is no such root for every unit.
             ComputationError: they disagree.
 
         Source: Boneh, DeMillo and Lipton, "On the Importance of Checking Cryptographic Protocols for Faults", EUROCRYPT 1997;

@@ -12,7 +12,6 @@ from typing import Any, Final, Self
 from gmpy2 import mpz
 
 from .. import cbor
-from ..arith.modular import inverse
 from ..errors import InvalidSignatureError, MalformedProofError
 from ..integers import integer_to_bytes
 from ..json_text import check_object
@@ -93,7 +92,8 @@ class Accumulator(Message):
             now: Unix seconds.
 
         Raises:
-            MalformedProofError: one cannot be a revocation attribute, or has no inverse modulo p'q'.
+            MalformedProofError: one cannot be a revocation attribute, or has no inverse modulo 2p'q'.
+            ComputationError: see `PrivateKey.root`.
         """
         product = mpz(1)
         last = self.event_hash
@@ -101,10 +101,10 @@ class Accumulator(Message):
             product *= check_prime(prime, "revocation attribute")
             last = event_hash(self.index + offset, last, prime)
         try:
-            exponent = inverse(product, private_key.order)
+            nu = private_key.root(self.nu, product)
         except ZeroDivisionError as cause:
-            raise MalformedProofError("revocation attribute", "divides the order of the group") from cause
-        return type(self)(private_key.power(self.nu, exponent), self.index + len(primes), now, last)
+            raise MalformedProofError("revocation attribute", "is even or divides the order of the group") from cause
+        return type(self)(nu, self.index + len(primes), now, last)
 
     def sign(self, private_key: PrivateKey) -> "SignedAccumulator":
         """Sign the accumulator.

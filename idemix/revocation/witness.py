@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 import gmpy2
 from gmpy2 import mpz
 
-from ..arith.modular import inverse, powmod_secret
+from ..arith.modular import powmod_secret
 from ..arith.primes import random_prime_in_range
 from ..arith.randomness import SYSTEM_RANDOM, RandomSource
 from ..errors import InvalidUpdateError, InvalidWitnessError, MalformedProofError, MissingEventsError, RevokedError
@@ -75,8 +75,7 @@ class Witness(Message):
         Source: gabi `revocation/proof.go` (RandomWitness).
         """
         e = random_prime_in_range(_PRIME_START_BITS, REVOCATION_PRIME_BITS, random)
-        u = private_key.power(accumulator.nu, inverse(e, private_key.order))
-        return cls(u, e, signed_accumulator, accumulator.time)
+        return cls(private_key.root(accumulator.nu, e), e, signed_accumulator, accumulator.time)
 
     def verify(self, public_key: PublicKey) -> Accumulator:
         """Check that this is a witness for its accumulator, and that the issuer signed that; return the accumulator.

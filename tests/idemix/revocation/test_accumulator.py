@@ -9,8 +9,16 @@ from gmpy2 import mpz
 from idemix import cbor
 from idemix.arith.modular import powmod
 from idemix.departures import DEPARTURES
-from idemix.errors import InvalidProofError, InvalidSignatureError, MalformedError, MalformedKeyError, MalformedProofError
-from idemix.revocation import Accumulator, SignedAccumulator
+from idemix.errors import (
+    ComputationError,
+    InvalidProofError,
+    InvalidSignatureError,
+    MalformedError,
+    MalformedKeyError,
+    MalformedProofError,
+)
+from idemix.keys import private
+from idemix.revocation import Accumulator, SignedAccumulator, Witness
 from idemix.revocation.accumulator import MAX_SIGNED_BYTES, event_hash
 from idemix.revocation.update import NO_PARENT
 from tests.idemix.revocation.chain import OTHER, PAIR, PRIVATE, PUBLIC, TIME, make_chain
@@ -87,6 +95,19 @@ def test_prime_that_divides_the_order_is_not_revoked() -> None:
     object.__setattr__(small, "p", mpz(23))
     with pytest.raises(MalformedProofError, match="order"):
         make_chain(0).accumulator(0).without(small, [mpz(11)], now=TIME)
+
+
+def test_roots_that_went_wrong_are_not_given_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A root that is wrong modulo one factor of N would give both away."""
+    chain = make_chain(1)
+    accumulator, signed = chain.accumulator(0), chain.updates[0].signed_accumulator
+    monkeypatch.setattr(
+        private, "powmod_secret", lambda base, exponent, modulus: powmod(base, exponent, modulus) ^ (modulus % PRIVATE.p == 0)
+    )
+    with pytest.raises(ComputationError):
+        accumulator.without(PRIVATE, [chain.witnesses[0].e], now=TIME)
+    with pytest.raises(ComputationError):
+        Witness.issue(PRIVATE, signed, accumulator)
 
 
 FIELDS = Accumulator(mpz(5), 7, TIME, ZERO_HASH).to_json()
