@@ -10,7 +10,7 @@ IRMAHUB_SHARED ?= $(abspath ../shared)
 export IRMAHUB_SHARED
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap system-packages format lint types test test-long features demo bench conformance compatibility diagrams lock migration wheel clean
+.PHONY: help bootstrap system-packages format lint types test test-long fuzz features demo bench conformance compatibility diagrams lock migration wheel clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ test: $(READY) system-packages ## Run every test that fits in half an hour
 
 test-long: $(READY) system-packages ## Run scale, full fuzz, mutation and load; writes docs/measurements
 	$(BIN)/pytest -m long $(ARGS)
+
+fuzz: $(READY) ## Read 100,000 mutants of proofs, commitments, keys, updates and requests (IRMAHUB_FUZZ_SEED repeats a run)
+	$(BIN)/pytest -m long tests/idemix/test_fuzz.py $(ARGS)
 
 features: $(READY) ## List the features with what shows each; fails where a finished one lacks something
 	$(BIN)/python -m tests.features

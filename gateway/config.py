@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from idemix.errors import MalformedError
+from idemix.errors import MalformedError, MalformedKeyError
+from idemix.timestamp import NO_KEYS, TimestampKeys
 
 from .permissions import NO_PERMISSIONS, Permissions
 
@@ -79,6 +80,7 @@ class GatewayConfig:
         permissions: those that every requestor has.
         requestors: by name.
         static_sessions: by name, the extended session request to start.
+        timestamp_keys: the keys of time-stamp servers whose stamps on signatures count.
         callback_url_slash: append `/` to callback URLs, as the reference's HTTP client does.
     """
 
@@ -141,6 +143,7 @@ class GatewayConfig:
     production: bool = False
     email: str = ""
     no_email: bool = False
+    timestamp_keys: TimestampKeys = NO_KEYS
     callback_url_slash: bool = True
 
     @classmethod
@@ -235,7 +238,7 @@ class _Reader:
     def read(self) -> GatewayConfig:
         values: dict[str, Any] = {}
         for option in fields(GatewayConfig):
-            if option.name in self._options and option.name not in ("requestors", "permissions", "static_sessions", "revocation_settings"):
+            if option.name in self._options and option.name not in _STRUCTURED:
                 value = self._scalar(option.name, self._options[option.name], str(option.type))
                 if value is not None:
                     values[option.name] = value
@@ -246,6 +249,7 @@ class _Reader:
         values["requestors"] = dict(self._requestors())
         values["static_sessions"] = dict(self._objects("static_sessions", lower=self._lower_case_names))
         values["revocation_settings"] = dict(self._objects("revocation_settings", lower=False))
+        values["timestamp_keys"] = self._timestamp_keys()
         known = {option.name for option in fields(GatewayConfig)} | {*_PERMISSION_OPTIONS, *_ABSENT_OPTIONS}
         for name in self._options:
             if name not in known:
@@ -306,6 +310,20 @@ class _Reader:
                 yield name, content
             seen.add(name)
 
+    def _timestamp_keys(self) -> TimestampKeys:
+        """The keys by the address of their server, each `ed25519-BASE64`."""
+        value = self._options.get("timestamp_keys") or {}
+        if not isinstance(value, Mapping) or not all(
+            isinstance(keys, (list, tuple)) and all(isinstance(key, str) for key in keys) for keys in value.values()
+        ):
+            self._fault("timestamp_keys", "must map addresses to lists of keys")
+            return NO_KEYS
+        try:
+            return TimestampKeys.parse({str(url): keys for url, keys in value.items()})
+        except MalformedKeyError as error:
+            self._fault(f"timestamp_keys.{error.where}", error.rule)
+            return NO_KEYS
+
     def _requestors(self) -> Iterator[tuple[str, RequestorConfig]]:
         for name, content in self._objects("requestors", lower=self._lower_case_names):
             where = f"requestors.{name}."
@@ -321,6 +339,8 @@ class _Reader:
             yield name, RequestorConfig(**texts, permissions=self._permissions(where, content))
 
 
+#: Options that are no single value.
+_STRUCTURED: Final = ("requestors", "permissions", "static_sessions", "revocation_settings", "timestamp_keys")
 _PERMISSION_OPTIONS: Final = {
     "disclose_perms": "disclose",
     "sign_perms": "sign",

@@ -143,7 +143,14 @@ class Sessions:
         loaded, engine = self._schemes.current, self._engine
         if engine is None or engine[0] is not loaded:
             made = SessionEngine(
-                loaded.configuration, loaded.issuer_keys, self._settings, self._clock, self._randomness, describe_refusal, self._primes
+                loaded.configuration,
+                loaded.issuer_keys,
+                self._settings,
+                self._clock,
+                self._randomness,
+                describe_refusal,
+                self._primes,
+                timestamp_keys=self._config.timestamp_keys,
             )
             self._engine = engine = (loaded, made)
         return engine[1]

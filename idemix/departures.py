@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from .errors import (
+    ElementRangeError,
     HashMismatchError,
     IdemixError,
     InvalidProofError,
     InvalidSignatureError,
+    InvalidTimestampError,
+    InvalidUpdateError,
     MalformedAttributeError,
     MalformedError,
     MalformedKeyError,
@@ -19,6 +22,8 @@ from .errors import (
     MalformedRequestError,
     MalformedSchemeError,
     NotPermittedError,
+    ProofCountError,
+    ResponseSizeError,
 )
 
 
@@ -39,16 +44,55 @@ class Departure:
 
 _RULES: Final = (
     Departure("overlapping-indices", MalformedProofError, "An attribute is either disclosed or hidden: an index in both maps is refused."),
-    Departure("response-size", InvalidProofError, "Every response has an upper bound that honest provers keep."),
+    Departure("response-size", ResponseSizeError, "Every response has an upper bound that honest provers keep."),
     Departure("index-gap", MalformedProofError, "The indices of a disclosure proof are together exactly 0 to the highest one."),
+    Departure("index-beyond-attributes", MalformedProofError, "A disclosure has no index beyond the attributes of its credential type."),
+    Departure("proof-count", ProofCountError, "A list has at most 256 proofs."),
     Departure("index-form", MalformedProofError, "An index is written in decimal digits without sign or leading zeros."),
     Departure(
         "blind-indices", MalformedProofError, "A commitment holds shares of exactly the random blind attributes of its credential type."
     ),
-    Departure("element-range", InvalidProofError, "A group element in a proof lies between 1 and n and is coprime to n."),
+    Departure(
+        "element-range",
+        ElementRangeError,
+        "A group element in a proof lies between 1 and n and is coprime to n; the C_u of a non-revocation proof once it is reduced.",
+    ),
+    Departure("range-proof-index", MalformedProofError, "A range proof is about an attribute that its disclosure proof hides."),
+    Departure("range-proof-form", MalformedProofError, "A range proof has each of its parts, and a factor from 1 to 2^63 - 1."),
+    Departure("range-proof-count", MalformedProofError, "A disclosure proof carries at most 32 range proofs."),
+    Departure(
+        "keyshare-jwt",
+        MalformedProofError,
+        "A keyshare server's JWT says in sub that it is a ProofP, has a plain number as kid or none, and holds nothing else.",
+    ),
     Departure("secret-key-hidden", MalformedProofError, "A disclosure that answers a request hides the secret key."),
     Departure("metadata-disclosed", MalformedProofError, "A disclosure that answers a request shows the metadata attribute."),
-    Departure("unknown-proof-key", MalformedProofError, "A proof has only the keys of its kind, spelled as they should be."),
+    Departure("timestamp-algorithm", InvalidTimestampError, "A time stamp is signed with Ed25519, as IRMA apps ask for."),
+    Departure(
+        "unknown-proof-key", MalformedProofError, "A proof or revocation update has only the keys of its kind, spelled as they should be."
+    ),
+    Departure(
+        "revocation-attribute",
+        MalformedProofError,
+        "A non-revocation proof is about the attribute that the credential type names for it.",
+    ),
+    Departure("alpha-response", InvalidProofError, "A response for alpha in a non-revocation proof is that of the revocation attribute."),
+    Departure("revocation-attribute-size", MalformedProofError, "A revocation attribute has 1 to 196 bits."),
+    Departure("event-hash", MalformedProofError, "A hash in a chain of revocation events is a whole SHA-256."),
+    Departure("event-index", InvalidUpdateError, "The last event of a revocation update has the index of its accumulator."),
+    Departure("renewed-accumulator", InvalidUpdateError, "A newer accumulator of the same index differs in its time alone."),
+    Departure(
+        "revocation-limits",
+        MalformedProofError,
+        "Accumulators, events, witnesses and issuance records have upper bounds in size and number.",
+    ),
+    Departure("update-key", MalformedProofError, "An update among those of several keys stands under the counter of its own."),
+    Departure("record-key", InvalidSignatureError, "An issuance record names the key that signed it."),
+    Departure(
+        "cbor-form",
+        MalformedProofError,
+        "CBOR has definite lengths, heads no longer than need be, keys that are text and occur once, no tags, and nothing after it.",
+    ),
     Departure("doubled-key", MalformedError, "A JSON object has each key once."),
     Departure("json-limits", MalformedError, "JSON has a limited depth, and its numbers a limited length."),
     Departure(

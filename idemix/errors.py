@@ -54,7 +54,11 @@ class MalformedRequestError(MalformedError):
 
 
 class MalformedProofError(MalformedError):
-    """A proof, commitment or issuance message cannot be read or has not the structure of one."""
+    """A proof, commitment, issuance or revocation message cannot be read or has not the structure of one."""
+
+
+class ProofCountError(MalformedProofError):
+    """There are not as many public keys, labels or index sets as proofs, or more proofs than are read."""
 
 
 class ProofRuleError(MalformedProofError):
@@ -77,6 +81,34 @@ class InvalidProofError(VerificationError):
     """A zero-knowledge proof does not hold."""
 
 
+class EmptyProofListError(InvalidProofError):
+    """There is no proof where one is needed."""
+
+
+class ChallengeMismatchError(InvalidProofError):
+    """The challenge is not the hash of what the responses rebuild."""
+
+
+class ResponseSizeError(InvalidProofError):
+    """A response is negative, or longer than an honest one."""
+
+
+class ElementRangeError(InvalidProofError):
+    """A group element is not between 1 and n, or has no inverse modulo n."""
+
+
+class SecretKeyMismatchError(InvalidProofError):
+    """Proofs that should be about one secret key are not."""
+
+
+class IssuerProofError(InvalidProofError):
+    """An issuer's proof that it made a signature as it should (ProofS) does not hold."""
+
+
+class InvalidTimestampError(VerificationError):
+    """A time stamp on a signature does not hold, or cannot be had."""
+
+
 class HashMismatchError(VerificationError):
     """A file of a scheme is not the one its index lists. `path` is relative to the scheme."""
 
@@ -93,6 +125,22 @@ class RevokedError(VerificationError):
     """A credential was revoked."""
 
 
+class InvalidUpdateError(VerificationError):
+    """The events of a revocation update are no chain that ends in its accumulator."""
+
+
+class MissingEventsError(VerificationError):
+    """A revocation update starts later than it can be used: events before it are missing. `first_index` is that of the first."""
+
+    def __init__(self, first_index: int) -> None:
+        super().__init__(f"update too new: the events from {first_index} on are missing")
+        self.first_index = first_index
+
+
+class InvalidWitnessError(VerificationError):
+    """A non-revocation witness does not belong to its accumulator."""
+
+
 class UnknownIdentifierError(IdemixError):
     """An identifier that no loaded scheme knows."""
 
@@ -107,6 +155,10 @@ class UnknownPublicKeyError(UnknownIdentifierError):
 
 class NotPermittedError(IdemixError):
     """Someone asks what they have no permission for."""
+
+
+class ComputationError(IdemixError):
+    """A computation with a private key went wrong, as with failing hardware; its result would have given the key away."""
 
 
 class CancelledError(IdemixError):

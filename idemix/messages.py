@@ -3,9 +3,6 @@
 Source: irmago `irma/messages.go` (Disclosure), `irma/irma_signature.go` (SignedMessage).
 """
 
-import base64
-import binascii
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final, Self, TypeAlias
 
@@ -17,6 +14,7 @@ from .integers import decode_integer, encode_integer
 from .json_text import parse_json
 from .proofs import ProofList
 from .request.reading import Fields, as_integer, as_list
+from .timestamp.messages import Timestamp
 
 _INDEX_FIELDS: Final = frozenset({"cred", "attr"})
 _DISCLOSURE_FIELDS: Final = frozenset({"proofs", "indices"})
@@ -102,39 +100,6 @@ def _read_optional_integer(fields: Fields, name: str) -> mpz | None:
     return None if value is None else decode_integer(value, name)
 
 
-def _read_timestamp(value: object) -> dict[str, object] | None:
-    """Read the form of a time stamp; unknown keys are left out and absent ones are written, as the reference does.
-
-    Source: go-atum `api.go` (Timestamp).
-
-    Raises:
-        MalformedRequestError: it has another form.
-    """
-    if value is None:
-        return None
-    stamp = Fields.read(value, "timestamp", frozenset({"Time", "ServerUrl", "Sig", "Hashing"}))
-    signature = Fields.read(stamp.get("Sig"), "timestamp.Sig", frozenset({"Alg", "Data", "PublicKey"}))
-    result: dict[str, object] = {
-        "Time": stamp.integer("Time"),
-        "ServerUrl": stamp.text("ServerUrl"),
-        "Sig": {"Alg": signature.text("Alg"), "Data": _read_base64(signature, "Data"), "PublicKey": _read_base64(signature, "PublicKey")},
-    }
-    if stamp.get("Hashing") is not None:
-        hashing = Fields.read(stamp.get("Hashing"), "timestamp.Hashing", frozenset({"Hash", "Prefix"}))
-        result["Hashing"] = {"Hash": hashing.text("Hash"), "Prefix": _read_base64(hashing, "Prefix")}
-    return result
-
-
-def _read_base64(fields: Fields, name: str) -> str | None:
-    text = fields.optional_text(name)
-    if text is None:
-        return None
-    try:
-        return base64.b64encode(base64.b64decode(text, validate=True)).decode()
-    except (binascii.Error, ValueError) as error:
-        raise MalformedRequestError(fields.path(name), "not base64 in the standard alphabet with padding") from error
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedMessage:
     """A message signed with attributes.
@@ -145,7 +110,7 @@ class SignedMessage:
         nonce, context: those of the request; the proofs are over a nonce derived from this one and the message. Only a message
             without proofs can do without them.
         message: the text that is signed.
-        timestamp: the time stamp as JSON, of which only the form is checked, or None.
+        timestamp: the time stamp, or None; reading it checks its form only.
         ld_context: `@context`; empty in the older form.
     """
 
@@ -156,7 +121,7 @@ class SignedMessage:
     nonce: mpz | None
     context: mpz | None
     message: str
-    timestamp: Mapping[str, object] | None = None
+    timestamp: Timestamp | None = None
     ld_context: str = LD_CONTEXT
 
     @classmethod
@@ -177,7 +142,8 @@ class SignedMessage:
         """
         fields = _read_fields(value, _SIGNED_MESSAGE_FIELDS)
         try:
-            ld_context, message, timestamp = fields.text("@context"), fields.text("message"), _read_timestamp(fields.get("timestamp"))
+            ld_context, message, stamp = fields.text("@context"), fields.text("message"), fields.get("timestamp")
+            timestamp = None if stamp is None else Timestamp.from_json(stamp)
         except MalformedRequestError as error:
             raise MalformedProofError(error.where, error.rule, departure=error.departure) from error
         return cls(
@@ -199,7 +165,7 @@ class SignedMessage:
             "nonce": None if self.nonce is None else encode_integer(self.nonce),
             "context": None if self.context is None else encode_integer(self.context),
             "message": self.message,
-            "timestamp": self.timestamp,
+            "timestamp": None if self.timestamp is None else self.timestamp.to_json(),
         }
 
     def proof_context(self) -> mpz:
@@ -213,14 +179,15 @@ class SignedMessage:
         return self.context
 
     def proof_nonce(self) -> mpz:
-        """The nonce of the proofs, derived from nonce and message.
+        """The nonce of the proofs, derived from nonce, message and the signature of the time stamp.
 
         Raises:
             MalformedProofError: the nonce is missing.
         """
         if self.nonce is None:
             raise MalformedProofError("nonce", "missing")
-        return signature_nonce(self.nonce, self.message)
+        stamp_signature = None if self.timestamp is None else self.timestamp.signature.data or b""
+        return signature_nonce(self.nonce, self.message, stamp_signature)
 
     @property
     def disclosure(self) -> Disclosure:

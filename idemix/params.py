@@ -74,6 +74,25 @@ class SystemParameters:
         """The randomizer of v'."""
         return self.l_n + 2 * self.l_statzk + self.l_h
 
+    @property
+    def l_r_nonrev_commit(self) -> int:
+        """The randomizers, in a non-revocation proof, of its blindings ε and ζ, which lie below N/4."""
+        return self.l_n - 2 + _REVOCATION_HIDING_BITS
+
+    @property
+    def l_er_nonrev_commit(self) -> int:
+        """The randomizers, in a non-revocation proof, of the products β and δ of the revocation attribute and a blinding."""
+        return self.l_r_nonrev_commit + REVOCATION_PRIME_BITS
+
+
+#: A revocation attribute is a prime between 2^3 and 2^3 + 2^195, whatever the length of the key (gabi `revocation/proof.go`, Parameters).
+REVOCATION_PRIME_BITS: Final = 195
+
+#: What hides a response of a non-revocation proof: the challenge's 256 bits and 128 for statistical hiding.
+_REVOCATION_HIDING_BITS: Final = 256 + 128
+
+#: The randomizer of a revocation attribute.
+REVOCATION_RANDOMIZER_BITS: Final = REVOCATION_PRIME_BITS + _REVOCATION_HIDING_BITS
 
 _PARAMETERS: Final = {
     parameters.l_n: parameters

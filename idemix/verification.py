@@ -6,8 +6,8 @@ fixed: proofs, then matching with the request, then expiry.
 Source: irmago `irma/verify.go`, `irma/requests.go` (the Satisfy methods).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 from typing import Final, Self, TypeAlias
@@ -16,22 +16,36 @@ from gmpy2 import mpz
 
 from .credential.attributes import decode_attribute, decode_random_blind
 from .credential.metadata import MetadataAttribute
-from .errors import InvalidProofError, MalformedProofError, VerificationError
+from .errors import (
+    EmptyProofListError,
+    IdemixError,
+    InvalidProofError,
+    InvalidSignatureError,
+    InvalidTimestampError,
+    MalformedError,
+    MalformedProofError,
+    UnknownPublicKeyError,
+    VerificationError,
+)
 from .keys.public import PublicKey
 from .messages import DisclosedIndex, Disclosure, Indices, SignedMessage
 from .proofs import ProofD, ProofList, ProofU, verify_proof_list
 from .request.base import SessionRequest
 from .request.condiscon import Con, ConDisCon, DisCon
 from .request.signature import SignatureRequest
+from .revocation.update import Update
 from .scheme.configuration import Configuration
 from .scheme.descriptions import CredentialType
 from .scheme.identifiers import AttributeTypeId, CredentialTypeId, SchemeManagerId
+from .timestamp import NO_KEYS, Stamped, Timestamp, TimestampKeys, stamped_value, timestamp_server
 
 #: Positions among the bases of a key; those of the credential type's attributes follow.
 _METADATA: Final = 1
 _FIRST_ATTRIBUTE: Final = 2
 #: What a requestor sees as value of a credential as such.
 _PRESENT: Final = "present"
+#: How many seconds an accumulator may be old at the time of verification, where neither request nor server say.
+DEFAULT_TOLERANCE: Final = 600
 
 
 class ProofStatus(Enum):
@@ -137,22 +151,56 @@ class Verified:
     Attributes:
         status: how the proofs stand to the request.
         disclosed: the attributes, also where some are missing or expired; none where the proofs do not hold.
-        refusal: why the proofs do not hold, where `status` is INVALID because of them.
+        refusal: why the proofs or the time stamp do not hold, where `status` is INVALID or INVALID_TIMESTAMP because of them.
     """
 
     status: ProofStatus
     disclosed: DisclosedAttributes = ()
-    refusal: VerificationError | None = None
+    refusal: IdemixError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationSetting:
+    """What a verifier knows and wants of the revocation of a credential type.
+
+    Attributes:
+        tolerance: how many seconds an accumulator may be old where the request does not say.
+        synced_at: when the verifier last had the newest accumulator from its issuer, Unix seconds; 0 for never.
+    """
+
+    tolerance: int = DEFAULT_TOLERANCE
+    synced_at: int = 0
+
+
+#: Gives the setting of a credential type.
+RevocationSettings: TypeAlias = Callable[[CredentialTypeId], RevocationSetting]
+
+
+def default_settings(_credential_type: CredentialTypeId) -> RevocationSetting:
+    """The settings of a verifier that has none."""
+    return RevocationSetting()
 
 
 @dataclass(frozen=True, slots=True)
 class ShownCredential:
-    """A disclosure proof with what its metadata attribute names."""
+    """A disclosure proof with what its metadata attribute names.
+
+    Attributes:
+        proof, metadata, type, public_key: the proof, and what belongs to it.
+        not_revoked_before: see `DisclosedAttribute`; known once the proof is verified.
+    """
 
     proof: ProofD
     metadata: MetadataAttribute
     type: CredentialType
     public_key: PublicKey
+    not_revoked_before: int | None = None
+
+    @property
+    def revocation_base(self) -> int | None:
+        """The base of the type's revocation attribute, None where it has none."""
+        index = self.type.revocation_index
+        return None if index is None else index + _FIRST_ATTRIBUTE
 
     @classmethod
     def of(cls, proof: ProofD | ProofU, configuration: Configuration, where: str) -> Self:
@@ -174,6 +222,16 @@ class ShownCredential:
             raise MalformedProofError(where, "metadata of an unknown credential type")
         return cls(proof, metadata, credential_type, configuration.public_key(credential_type.issuer, metadata.key_counter))
 
+    def check_indices(self, where: str) -> None:
+        """Check that the proof has no index beyond the attributes of its type; it may have fewer, where the type has grown.
+
+        Raises:
+            MalformedProofError: it has (departure `index-beyond-attributes`).
+        """
+        highest = max((*self.proof.a_disclosed, *self.proof.a_responses), default=0)
+        if highest >= _FIRST_ATTRIBUTE + len(self.type.attributes):
+            raise MalformedProofError(where, f"{self.type.id} has no attribute {highest}", departure="index-beyond-attributes")
+
     def attribute(self, index: int, where: str) -> DisclosedAttribute:
         """Read the disclosed attribute at a position among the bases.
 
@@ -194,7 +252,8 @@ class ShownCredential:
 
     def _disclosed(self, identifier: AttributeTypeId | CredentialTypeId, value: str | None) -> DisclosedAttribute:
         status = AttributeStatus.NULL if value is None else AttributeStatus.PRESENT
-        return DisclosedAttribute(identifier, value, status, self.metadata.signed_at)
+        not_revoked = self.proof.nonrev_proof is not None
+        return DisclosedAttribute(identifier, value, status, self.metadata.signed_at, not_revoked, self.not_revoked_before)
 
     def has_expired(self, at: float, skipped: Sequence[CredentialTypeId]) -> bool:
         """Whether the credential had expired at a time, or was signed after its key had."""
@@ -216,7 +275,14 @@ class WantedCredential:
         return frozenset(index + 1 for index in self.type.random_blind_indices)
 
 
-def verify_disclosure(disclosure: Disclosure, request: SessionRequest, configuration: Configuration, *, now: datetime) -> Verified:
+def verify_disclosure(
+    disclosure: Disclosure,
+    request: SessionRequest,
+    configuration: Configuration,
+    *,
+    now: datetime,
+    revocation: RevocationSettings = default_settings,
+) -> Verified:
     """Verify a disclosure against its request.
 
     Args:
@@ -224,11 +290,13 @@ def verify_disclosure(disclosure: Disclosure, request: SessionRequest, configura
         request: what was asked, implicit disclosures appended.
         configuration: the loaded schemes.
         now: the moment at which credentials must not have expired.
+        revocation: the settings for non-revocation proofs.
 
     Raises:
         UnknownPublicKeyError: a proof names a key that is not known.
         WrongProofKindError, IndexOutOfRangeError: see there.
         MalformedProofError: a proof has not the structure of one, or an index names no disclosed attribute.
+        InvalidUpdateError: a revocation update that the request holds is none.
     """
     shown = [ShownCredential.of(proof, configuration, f"proofs[{i}]") for i, proof in enumerate(disclosure.proofs)]
     return verify_shown(
@@ -240,32 +308,47 @@ def verify_disclosure(disclosure: Disclosure, request: SessionRequest, configura
         nonce=request.proof_nonce(),
         is_signature=False,
         at=now.timestamp(),
+        revocation=revocation,
     )
 
 
 def verify_signed_message(
-    message: SignedMessage, request: SignatureRequest | None, configuration: Configuration, *, now: datetime
+    message: SignedMessage,
+    request: SignatureRequest | None,
+    configuration: Configuration,
+    *,
+    now: datetime,
+    timestamp_keys: TimestampKeys = NO_KEYS,
+    revocation: RevocationSettings = default_settings,
 ) -> Verified:
     """Verify a signed message, against the request it answers or on its own.
 
-    Without request every attribute is EXTRA, in one list. A message with a time stamp is INVALID_TIMESTAMP: none is trusted.
+    Without request every attribute is EXTRA, in one list. A message with a time stamp is judged at the time of the stamp, once
+    that was verified.
 
     Args:
         message: the app's answer.
         request: what was asked, implicit disclosures appended; or None.
         configuration: the loaded schemes.
-        now: the moment at which credentials must not have expired.
+        now: the moment at which credentials must not have expired, where there is no time stamp.
+        timestamp_keys: the keys of time-stamp servers that are trusted.
+        revocation: the settings for non-revocation proofs.
 
     Raises:
         UnknownPublicKeyError, WrongProofKindError, IndexOutOfRangeError, MalformedProofError: as `verify_disclosure`.
     """
     if not message.signature:
-        return Verified(ProofStatus.INVALID, refusal=InvalidProofError("signature: no proofs"))
+        return Verified(ProofStatus.INVALID, refusal=EmptyProofListError("signature: no proofs"))
     context, nonce = message.proof_context(), message.proof_nonce()
     if request is not None and not _matches(message, request):
         return Verified(ProofStatus.UNMATCHED_REQUEST)
+    at = now.timestamp()
     if message.timestamp is not None:
-        return Verified(ProofStatus.INVALID_TIMESTAMP)
+        try:
+            _verify_timestamp(message, message.timestamp, configuration, timestamp_keys)
+        except (MalformedError, UnknownPublicKeyError, InvalidTimestampError) as refusal:
+            return Verified(ProofStatus.INVALID_TIMESTAMP, refusal=refusal)
+        at = message.timestamp.time
     shown = [ShownCredential.of(proof, configuration, f"signature[{i}]") for i, proof in enumerate(message.signature)]
     return verify_shown(
         message.disclosure,
@@ -275,8 +358,27 @@ def verify_signed_message(
         context=context,
         nonce=nonce,
         is_signature=True,
-        at=now.timestamp(),
+        at=at,
+        revocation=revocation,
     )
+
+
+def _verify_timestamp(message: SignedMessage, stamp: Timestamp, configuration: Configuration, keys: TimestampKeys) -> None:
+    """Verify that a time stamp is on the message, the randomized signatures and what is disclosed.
+
+    Raises:
+        InvalidTimestampError: it is not, or there is no one server whose stamps count.
+        WrongProofKindError, MalformedError, UnknownPublicKeyError: what it is on cannot be told.
+
+    Source: irmago `irma/timestamp.go` (VerifyTimestamp).
+    """
+    shown = [ShownCredential.of(proof, configuration, f"signature[{i}]") for i, proof in enumerate(message.signature)]
+    server = timestamp_server(configuration.schemes[credential.type.id.scheme] for credential in shown)
+    stamped = [
+        Stamped(credential.proof.A, credential.proof.a_disclosed, len(credential.type.attributes) + _FIRST_ATTRIBUTE, credential.public_key)
+        for credential in shown
+    ]
+    keys.verify(stamp, stamped_value(message.message, stamped, old_form=not message.ld_context), server)
 
 
 def _matches(message: SignedMessage, request: SignatureRequest) -> bool:
@@ -296,6 +398,7 @@ def verify_shown(
     is_signature: bool,
     at: float,
     wanted: Sequence[WantedCredential] = (),
+    revocation: RevocationSettings = default_settings,
 ) -> Verified:
     """Verify proofs whose keys were looked up: disclosure proofs, then one commitment proof per credential to issue.
 
@@ -307,15 +410,16 @@ def verify_shown(
         context, nonce, is_signature: of the challenge.
         at: Unix seconds at which credentials must not have expired.
         wanted: the credentials to issue.
+        revocation: the settings for non-revocation proofs.
 
     Raises:
-        WrongProofKindError, IndexOutOfRangeError, MalformedProofError: as `verify_disclosure`.
+        WrongProofKindError, IndexOutOfRangeError, MalformedProofError, InvalidUpdateError: as `verify_disclosure`.
     """
     try:
         _verify_proofs(disclosure.proofs, shown, wanted, configuration, context, nonce, is_signature)
         _check_singletons(shown)
-        _check_non_revocation(shown, request)
-    except InvalidProofError as refusal:
+        shown = [_check_non_revocation(credential, request, revocation, at) for credential in shown]
+    except (InvalidProofError, InvalidSignatureError) as refusal:
         return Verified(ProofStatus.INVALID, refusal=refusal)
     condiscon = request.disclose if request is not None else ()
     matched = _match(_Answer(shown, len(disclosure.proofs), disclosure.indices), condiscon)
@@ -339,6 +443,8 @@ def _verify_proofs(
     """Verify the proofs themselves. An empty list holds; whether it satisfies the request is seen later."""
     if not proofs:
         return
+    for position, credential in enumerate(shown):
+        credential.check_indices(f"proofs[{position}]")
     credentials: list[ShownCredential | WantedCredential] = [*shown, *wanted]
     blind_indices: list[frozenset[int] | None] = [None] * len(shown)
     blind_indices += [credential.blind_bases for credential in wanted]
@@ -350,6 +456,7 @@ def _verify_proofs(
         is_signature=is_signature,
         keyshare_groups=[_keyshare_group(credential.type.id.scheme, configuration) for credential in credentials],
         blind_indices=blind_indices,
+        revocation_indices=[*(credential.revocation_base for credential in shown), *(None for _ in wanted)],
         require_metadata=True,
     )
 
@@ -367,10 +474,37 @@ def _check_singletons(shown: Sequence[ShownCredential]) -> None:
         seen.add(credential.type.id)
 
 
-def _check_non_revocation(shown: Sequence[ShownCredential], request: SessionRequest | None) -> None:
-    for credential in shown:
-        if request is not None and credential.type.id in request.revocation:
-            raise InvalidProofError(f"proofs: no proof that {credential.type.id} is not revoked")
+def _check_non_revocation(
+    credential: ShownCredential, request: SessionRequest | None, settings: RevocationSettings, at: float
+) -> ShownCredential:
+    """Require the non-revocation proofs that were asked for, against accumulators no older than those sent with the request.
+
+    An accumulator older than is tolerated is no fault: the requestor is told up to when the credential is known not to be revoked. One
+    that is newer than the verifier's clock is as good as one of this moment.
+
+    Returns:
+        The credential, with `not_revoked_before`.
+
+    Raises:
+        InvalidProofError: there is no proof though one was asked for, or it is against an older accumulator.
+        InvalidSignatureError: the accumulator that was sent is not signed.
+        InvalidUpdateError, MalformedProofError, MalformedKeyError: the update that was sent is no update.
+    """
+    type_id, public_key, proof = credential.type.id, credential.public_key, credential.proof.nonrev_proof
+    wanted = None if request is None else request.revocation.get(type_id)
+    if proof is None:
+        if wanted is not None:
+            raise InvalidProofError(f"proofs: no proof that {type_id} is not revoked")
+        return credential
+    theirs = proof.signed_accumulator.verify(public_key)
+    sent = None if wanted is None else wanted.updates.get(public_key.counter)
+    ours = Update.from_json(sent, f"revocation.{type_id}.updates").verify(public_key).index if sent else 0
+    if ours > theirs.index:
+        raise InvalidProofError(f"proofs: {type_id} is proved not to be revoked in state {theirs.index}, older than {ours}, which was sent")
+    setting = settings(type_id)
+    known_at = max(theirs.time, setting.synced_at) if ours == theirs.index else theirs.time
+    tolerance = wanted.tolerance if wanted is not None and wanted.tolerance else setting.tolerance
+    return replace(credential, not_revoked_before=known_at if int(at - known_at) > tolerance else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -408,7 +542,7 @@ class _Answer:
             for index in sorted(credential.proof.a_disclosed):
                 if index >= _FIRST_ATTRIBUTE and (position, index) not in named:
                     attribute = credential.attribute(index, f"proofs[{position}].a_disclosed")
-                    yield DisclosedAttribute(attribute.identifier, attribute.value, AttributeStatus.EXTRA, attribute.issued_at)
+                    yield replace(attribute, status=AttributeStatus.EXTRA)
 
 
 def _match(answer: _Answer, condiscon: ConDisCon) -> DisclosedAttributes:

@@ -19,6 +19,7 @@ from gateway.custody.service import Custody
 from gateway.stores.base import SessionStore
 from gateway.stores.memory import MemoryStore
 from gateway.stores.redis import RedisStore
+from idemix.arith.fixed_base import TABLES
 from idemix.clock import system_clock
 from irmahub.logs import configure_logs
 from irmahub.server import Sites
@@ -53,6 +54,7 @@ def make_sites() -> Sites:
     """The console and the gateway of the installation that the environment describes."""
     settings = Settings.from_environment()
     configure_logs(settings.log_level)
+    TABLES.set_max_bytes(settings.tables_mib << 20)
     services = services_of(settings)
     gateway = _gateway(settings, services)
     console = _console(services)
@@ -87,6 +89,7 @@ def _gateway(settings: Settings, services: Services) -> Flask:
             "no_auth": False,
             "jwt_privkey": _pem(services.custody),
             "sse": True,
+            "timestamp_keys": settings.timestamp_keys,
             "production": settings.production,
         },
         command_defaults=False,

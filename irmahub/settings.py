@@ -10,12 +10,17 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from idemix.errors import IdemixError
+from idemix.arith.fixed_base import DEFAULT_TABLE_BYTES
+from idemix.errors import IdemixError, MalformedKeyError
+from idemix.timestamp import TimestampKeys
 
 T = TypeVar("T")
 
 #: Of processes or proxies; more is a slip.
 _MOST = 256
+
+#: Of MiB for tables, likewise.
+_MOST_MIB = 1 << 20
 
 
 class SettingsError(IdemixError):
@@ -74,6 +79,8 @@ class Settings:
         gateway_url: the address of the gateway as apps and backends reach it.
         workers: processes that serve requests; more than one needs Redis.
         proxies: how many reverse proxies stand before the server; their word on the client's address is taken.
+        timestamp_keys: the keys of trusted time-stamp servers, by the server's address, each `ed25519-BASE64`.
+        tables_mib: MiB that a process keeps of tables of powers, which make proofs and signatures fast; 0 for none.
         log_level: `debug`, `info`, `warning` or `error`.
         production: stricter defaults: no open requestor API, and only https addresses outside.
     """
@@ -88,6 +95,8 @@ class Settings:
     gateway_url: str
     workers: int
     proxies: int
+    timestamp_keys: Mapping[str, tuple[str, ...]]
+    tables_mib: int
     log_level: str
     production: bool
 
@@ -122,6 +131,8 @@ class Settings:
             gateway_url=reader.read("GATEWAY_URL", _http_url, gateway_address.url).rstrip("/") + "/",
             workers=reader.read("WORKERS", _number_from(1), 1),
             proxies=reader.read("PROXIES", _number_from(0), 0),
+            timestamp_keys=reader.read("TIMESTAMP_KEYS", _timestamp_keys, {}),
+            tables_mib=reader.read("TABLES_MIB", _number_from(0, _MOST_MIB), DEFAULT_TABLE_BYTES >> 20),
             log_level=reader.read("LOG_LEVEL", _log_level, "info"),
             production=reader.read("PRODUCTION", _flag, False),
         )
@@ -184,14 +195,30 @@ def _http_url(text: str) -> str:
     return text
 
 
-def _number_from(least: int) -> Callable[[str], int]:
+def _number_from(least: int, most: int = _MOST) -> Callable[[str], int]:
     def read(text: str) -> int:
         number = int(text) if text.isascii() and text.isdigit() else -1
-        if not least <= number <= _MOST:
-            raise ValueError(f"must be a number from {least} to {_MOST}")
+        if not least <= number <= most:
+            raise ValueError(f"must be a number from {least} to {most}")
         return number
 
     return read
+
+
+def _timestamp_keys(text: str) -> Mapping[str, tuple[str, ...]]:
+    """Read `address key`, separated by commas where there are several."""
+    keys: dict[str, tuple[str, ...]] = {}
+    for entry in text.split(","):
+        parts = entry.split()
+        if len(parts) != 2:
+            raise ValueError("must be an address and a key, and a comma before the next")
+        url = _http_url(parts[0])
+        keys[url] = (*keys.get(url, ()), parts[1])
+    try:
+        TimestampKeys.parse(keys)
+    except MalformedKeyError as error:
+        raise ValueError(str(error)) from error
+    return keys
 
 
 def _log_level(text: str) -> str:

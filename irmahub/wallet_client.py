@@ -7,7 +7,8 @@ import json
 import os
 import string
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -21,8 +22,19 @@ from idemix.errors import IdemixError
 from idemix.scheme.configuration import Configuration
 from idemix.scheme.identifiers import CredentialTypeId
 from idemix.session.status import Status
-from idemix.wallet import MAX_VERSION, MIN_VERSION, Choice, HeldCredential, Outcome, Wallet, default_choice
+from idemix.wallet import (
+    MAX_VERSION,
+    MIN_VERSION,
+    Choice,
+    EventsNeededError,
+    HeldCredential,
+    Outcome,
+    PreparedAnswer,
+    Wallet,
+    default_choice,
+)
 from idemix.wallet.choice import Chooser
+from irmahub.revocation_client import RevocationClient
 
 #: As long as the app waits for an answer.
 TIMEOUT_SECONDS: Final = 20.0
@@ -63,6 +75,10 @@ class PairingFailedError(IdemixError):
     def __init__(self, status: str) -> None:
         super().__init__(f"the session ended during pairing: {status}")
         self.status = status
+
+
+class TimestampServerError(IdemixError):
+    """A time-stamp server does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +128,29 @@ class SessionOutcome:
         return tuple(held for outcome in self.outcomes for held in outcome.received)
 
 
+@dataclass(frozen=True, slots=True)
+class HttpTimestamps:
+    """The way to time-stamp servers over HTTP.
+
+    Attributes:
+        http: the connection.
+    """
+
+    http: httpx.Client
+
+    def post(self, url: str, body: bytes) -> bytes:
+        """Post to a server.
+
+        Raises:
+            TimestampServerError: it does not answer.
+            ServerRefusedError: it answers with an error.
+        """
+        try:
+            return _checked(self.http.post(url, content=body, headers=_JSON)).content
+        except httpx.HTTPError as error:
+            raise TimestampServerError(f"the time-stamp server {url} does not answer: {error}") from error
+
+
 class WalletClient:
     """Does sessions with a wallet.
 
@@ -122,6 +161,8 @@ class WalletClient:
         choose: picks what to disclose.
         show_pairing_code: shows a pairing code to the holder.
         random: makes the secret that binds a session to this wallet.
+        stamps: whether signatures get a time stamp of their schemes' server, over the same connection.
+        clock: the wallet's, where it comes from a file.
     """
 
     def __init__(
@@ -133,14 +174,18 @@ class WalletClient:
         choose: Chooser = default_choice,
         show_pairing_code: Callable[[str], None] = lambda _code: None,
         random: RandomSource = SYSTEM_RANDOM,
+        stamps: bool = False,
+        clock: Clock = system_clock,
     ) -> None:
         if isinstance(wallet, WalletFile):
             self._file: WalletFile | None = wallet
-            self.wallet = wallet.load(configuration or Configuration())
+            self.wallet = wallet.load(configuration or Configuration(), clock=clock)
         else:
             self._file, self.wallet = None, wallet
         self._owns_http = http is None
         self._http = http or httpx.Client(timeout=TIMEOUT_SECONDS)
+        if stamps:
+            self.wallet.timestamps = HttpTimestamps(self._http)
         self._choose = choose
         self._show_pairing_code = show_pairing_code
         self._random = random
@@ -165,6 +210,7 @@ class WalletClient:
         Raises:
             ServerRefusedError: the server answered with an error.
             PairingFailedError: the session ended during pairing.
+            UpdatesUnavailableError: a credential must be proved not to be revoked, and no server gives the updates that takes.
             WalletError, MalformedError, VerificationError, UnknownIdentifierError: the wallet does not take part; the server is told.
         """
         if pointer["irmaqr"] == "redirect":
@@ -174,10 +220,9 @@ class WalletClient:
         outcomes: list[Outcome] = []
         earlier: Choice = ()
         for _ in range(MAX_CHAIN):
-            outcome, earlier = self._one_session(pointer["u"], earlier)
+            with self._saving():
+                outcome, earlier = self._one_session(pointer["u"], earlier)
             outcomes.append(outcome)
-            if outcome.received and self._file is not None:
-                self._file.save(self.wallet)
             if outcome.next_session is None:
                 return SessionOutcome(tuple(outcomes))
             pointer = {name: str(value) for name, value in outcome.next_session.to_json().items()}
@@ -186,6 +231,39 @@ class WalletClient:
     def decline(self, pointer: Mapping[str, str]) -> None:
         """Cancel a session."""
         self._http.delete(pointer["u"])
+
+    def update_witnesses(self) -> tuple[HeldCredential, ...]:
+        """Fetch updates for the credentials whose turn it is; to be called every ten seconds. See `Wallet.due_updates`.
+
+        Returns:
+            The credentials that are found revoked.
+
+        Raises:
+            UpdatesUnavailableError: no server of a credential type gives its updates.
+            VerificationError, MalformedError: an update does not hold.
+        """
+        revoked: list[HeldCredential] = []
+        with self._saving():
+            for type_id, counters in self.wallet.due_updates().items():
+                for key_counter, first_index in counters.items():
+                    revoked += self._fetch_update(type_id, key_counter, first_index)
+        return tuple(revoked)
+
+    def _fetch_update(self, type_id: CredentialTypeId, key_counter: int, first_index: int) -> tuple[HeldCredential, ...]:
+        configuration = self.wallet.configuration
+        public_key = configuration.public_key(type_id.issuer, key_counter)
+        update = RevocationClient(self._http).update_from(configuration.credential_types[type_id], public_key, first_index)
+        return self.wallet.apply_update(type_id, update)
+
+    @contextmanager
+    def _saving(self) -> Iterator[None]:
+        """Save the wallet where its credentials have changed, whatever came after."""
+        before = self.wallet.credentials
+        try:
+            yield
+        finally:
+            if self._file is not None and self.wallet.credentials != before:
+                self._file.save(self.wallet)
 
     def key_counters(self, credential_type: str) -> list[int]:
         """Under which issuer key each held credential of a type is signed, the oldest first."""
@@ -197,12 +275,24 @@ class WalletClient:
         authorization = {"Authorization": "".join(self._character() for _ in range(20))}
         try:
             message = self._connect(url, authorization)
-            prepared = self.wallet.answer(message, choose=self._choose, earlier=earlier)
+            prepared = self._answer(message, earlier)
             reply = self._post(f"{url}/{prepared.path}", prepared.body, authorization)
             return self.wallet.finish(prepared, reply.content), prepared.choice
         except IdemixError:
             self._http.delete(url)
             raise
+
+    def _answer(self, message: bytes, earlier: Choice) -> PreparedAnswer:
+        """Answer a request, after fetching the revocation events that its updates lack."""
+        needed: set[tuple[CredentialTypeId, int]] = set()
+        while True:
+            try:
+                return self.wallet.answer(message, choose=self._choose, earlier=earlier)
+            except EventsNeededError as missing:
+                if (missing.credential_type, missing.key_counter) in needed:
+                    raise
+                needed.add((missing.credential_type, missing.key_counter))
+                self._fetch_update(missing.credential_type, missing.key_counter, missing.first_index)
 
     def _connect(self, url: str, authorization: Mapping[str, str]) -> bytes:
         """Get the session request; after pairing, where the frontend asks for that."""

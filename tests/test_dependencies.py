@@ -21,8 +21,8 @@ ENGINE_FORBIDDEN = {
     *("os", "shutil", "glob", "tempfile", "pathlib", "random", "secrets", "time"),
 }
 
-#: The source of randomness that the rest is given, and the hook that empties the pool of primes in a forked process.
-ENGINE_EXCEPTIONS = {"idemix/arith/randomness.py": {"secrets"}, "idemix/cl/primes.py": {"os"}}
+#: The source of randomness that the rest is given, and the hooks that empty tables and pool in a forked process.
+ENGINE_EXCEPTIONS = {"idemix/arith/randomness.py": {"secrets"}, "idemix/arith/fixed_base.py": {"os"}, "idemix/cl/primes.py": {"os"}}
 
 #: What the services that several front ends share must not know, each with the packages that hold them.
 SERVICES_WITHOUT_FLASK = (

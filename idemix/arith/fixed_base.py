@@ -13,11 +13,13 @@ exponents on bases of others go through `powmod_secret` instead.
 Source: Lim and Lee, "More Flexible Exponentiation with Precomputation", CRYPTO 1994.
 """
 
+import os
 import struct
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
+from operator import itemgetter
 from typing import Final
 
 from gmpy2 import mpz
@@ -30,7 +32,8 @@ DEFAULT_TABLE_BYTES: Final = 256 << 20
 #: Bytes that an entry takes beside its limbs: the number object, its allocation and its place in the table.
 _ENTRY_OVERHEAD: Final = 72
 
-_BITS_TO_LANES: Final = bytes.maketrans(b"01", b"\x00\x01")
+#: Bits of a lane, in which the digit of one column is gathered.
+_LANE_BITS: Final = 16
 
 
 class CombShape:
@@ -38,20 +41,24 @@ class CombShape:
 
     Args:
         bits: the longest exponent that it serves.
-        teeth: h, 15 at most: a table has 2^h entries, and an exponent of n bits costs about n/h multiplications.
+        teeth: h, 16 at most: a table has 2^h entries, and an exponent of n bits costs about n/h multiplications.
         blocks: in how many the exponent is cut: more blocks, fewer squarings.
 
     Attributes:
-        columns: a.
+        columns: a, more than one.
     """
 
-    __slots__ = ("_gatherer", "_unpack", "bits", "columns", "teeth")
+    __slots__ = ("_gather", "_lanes", "_row", "_unpack", "bits", "columns", "teeth")
 
     def __init__(self, bits: int, teeth: int, blocks: int = 1) -> None:
         self.bits = bits
         self.teeth = teeth
         self.columns = -(-bits // (teeth * blocks))
-        self._gatherer = (mpz(1) << 16 * self.columns) - 2
+        row_bits = _LANE_BITS * self.columns
+        self._lanes = int.from_bytes(b"\0\1" * (teeth * self.columns), "big")
+        self._row = (1 << row_bits) - 1
+        # Steps that bring the rows t, t+1 … into the lanes of row t, bit beside bit.
+        self._gather = [(row_bits - 1) << step for step in range((teeth - 1).bit_length())]
         self._unpack = struct.Struct(f"<{self.columns}H").unpack
 
     def block_count(self, bits: int) -> int:
@@ -61,15 +68,20 @@ class CombShape:
     def digits(self, exponent: mpz, block_count: int) -> list[tuple[int, ...]]:
         """Return per block, the lowest first, the digit of every column, the lowest first.
 
-        The bits of a block become 16-bit lanes of an integer ∑ row_t · B^t with B = 2^(16 · columns). Its remainder by B - 2 is
-        ∑ row_t · 2^t: the lanes of the digits, all of them gathered by one division.
+        The digit of a column has the bits that stand there in the rows of the block. Every bit becomes a 16-bit lane of an
+        integer; that integer, or-ed with itself moved by one row less one bit, then by two rows less two bits and so on,
+        has the digits in the lanes of its lowest row.
         """
-        block_bits = self.teeth * self.columns
-        lanes = exponent.digits(2).zfill(block_count * block_bits).encode("utf-16-be").translate(_BITS_TO_LANES)
-        return [
-            self._unpack((mpz.from_bytes(lanes[end - 2 * block_bits : end], "big") % self._gatherer).to_bytes(2 * self.columns, "little"))
-            for end in range(len(lanes), 0, -2 * block_bits)
-        ]
+        block_length = 2 * self.teeth * self.columns
+        text = exponent.digits(2).zfill(block_count * block_length // 2).encode("utf-16-be")
+        rows = []
+        for end in range(len(text), 0, -block_length):
+            # The last bit of "0" and of "1" is the digit. Python's own integers read and write bytes fastest.
+            lanes = int.from_bytes(text[end - block_length : end], "big") & self._lanes
+            for shift in self._gather:
+                lanes |= lanes >> shift
+            rows.append(self._unpack((lanes & self._row).to_bytes(2 * self.columns, "little")))
+        return rows
 
 
 class _Comb:
@@ -118,6 +130,10 @@ class TableCache:
 
     def __init__(self, max_bytes: int = DEFAULT_TABLE_BYTES) -> None:
         self._max_bytes = max_bytes
+        self._begin()
+
+    def _begin(self) -> None:
+        """Hold no tables and no lock: a new cache, and that of a process made by fork, where a table may be half built."""
         self._lock = threading.Lock()
         self._entries: OrderedDict[mpz, _ModulusTables] = OrderedDict()
         self._size = 0
@@ -126,6 +142,16 @@ class TableCache:
     def size_bytes(self) -> int:
         """What the tables take, in bytes."""
         return self._size
+
+    @property
+    def max_bytes(self) -> int:
+        """The bound."""
+        return self._max_bytes
+
+    def __contains__(self, modulus: mpz) -> bool:
+        """Whether there are tables for a modulus."""
+        with self._lock:
+            return modulus in self._entries and self._entries[modulus].size > 0
 
     def set_max_bytes(self, max_bytes: int) -> None:
         """Change the bound; tables beyond it are dropped now."""
@@ -169,6 +195,8 @@ class TableCache:
 #: The tables of this process.
 TABLES: Final = TableCache()
 
+os.register_at_fork(after_in_child=TABLES._begin)
+
 
 class PowerProducts:
     """Products of powers of the fixed bases of one modulus.
@@ -195,13 +223,13 @@ class PowerProducts:
         return result
 
     def build(self) -> None:
-        """Build all tables now."""
+        """Build now, for each base, the comb for the longest exponents, which verification uses."""
         tables = self._cache.entry(self._modulus)
         for base, shapes in self._shapes.items():
-            for shape in shapes:
-                with tables.lock:
-                    tables.combs.setdefault((base, shape.bits), _Comb(base, shape)).used = True
-                self._blocks(tables, base, shape, shape.bits)
+            shape = shapes[-1]
+            with tables.lock:
+                tables.combs.setdefault((base, shape.bits), _Comb(base, shape)).used = True
+            self._blocks(tables, base, shape, shape.bits)
 
     def _product(self, terms: list[tuple[mpz, mpz]]) -> mpz:
         tables = self._cache.entry(self._modulus)
@@ -241,8 +269,8 @@ class PowerProducts:
 
     def _evaluate(self, blocks: list[tuple[mpz, ...]], digits: list[tuple[int, ...]]) -> mpz:
         modulus = self._modulus
-        # Looked up table by table, the entries come from memory while others are still on their way.
-        factors = [list(map(table.__getitem__, row)) for table, row in zip(blocks, digits, strict=True)]
+        # Looked up table by table in one go, the entries come from memory while others are still on their way.
+        factors = [itemgetter(*row)(table) for table, row in zip(blocks, digits, strict=True)]
         result = mpz(1)
         # From the highest column down; blocks of fewer columns join later.
         for column in reversed(list(zip_longest(*factors))):

@@ -144,7 +144,7 @@ def sign_commitment(
         The signature and Q, which the proof of its correctness needs.
 
     Raises:
-        InvalidSignatureError: the computation went wrong.
+        ComputationError: see `PrivateKey.root`.
         MalformedProofError: there are more attributes than bases, or U has no inverse.
 
     Source: Camenisch and Lysyanskaya, SCN 2002, section 4.1; gabi `clsignature.go` (signMessageBlockAndCommitment).
@@ -157,16 +157,10 @@ def sign_commitment(
     exponents = {index: attribute_exponent(value, params) for index, value in enumerate(attributes)}
     # Q = Z · inv(S^v · ∏ R_i^{m_i} · U)
     try:
-        Q = public_key.power_product(Z=1, S=-v, R={index: -value for index, value in exponents.items()})
-        Q = Q * inverse(U, public_key.N) % public_key.N
+        Q = public_key.Z * inverse(public_key.power_product(S=v, R=exponents) * U, public_key.N) % public_key.N
     except ZeroDivisionError as cause:
         raise MalformedProofError("U", "has no inverse modulo n") from cause
-    A = private_key.root(Q, e)
-    # A root that went wrong in one half of the Chinese remainder would give the factors away (Boneh, DeMillo and Lipton,
-    # EUROCRYPT 1997).
-    if private_key.power(A, e) != Q:
-        raise InvalidSignatureError("the signature was computed wrongly")
-    return CLSignature(A, e, v), Q
+    return CLSignature(private_key.root(Q, e), e, v), Q
 
 
 def sign(private_key: PrivateKey, public_key: PublicKey, attributes: Sequence[mpz], random: RandomSource = SYSTEM_RANDOM) -> CLSignature:

@@ -1,7 +1,8 @@
 """A credential as its holder has it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from gmpy2 import mpz
 
@@ -10,6 +11,8 @@ from ..cl.signature import CLSignature
 from ..keys.public import PublicKey
 from ..params import SECRET_KEY_BITS
 from ..proofs.proof_d import DisclosureBuilder
+from ..rangeproof.structure import Statement
+from ..revocation.witness import Witness
 from .attributes import credential_hash
 from .metadata import MetadataAttribute
 
@@ -58,6 +61,23 @@ class Credential:
         """
         self.signature.verify(self.public_key, self.attributes)
 
-    def disclosure_builder(self, disclosed: Collection[int], random: RandomSource = SYSTEM_RANDOM) -> DisclosureBuilder:
-        """Return what builds a ProofD that discloses the attributes with these indices of bases."""
-        return DisclosureBuilder.create(self.public_key, self.signature, self.attributes, disclosed, random)
+    def disclosure_builder(
+        self,
+        disclosed: Collection[int],
+        random: RandomSource = SYSTEM_RANDOM,
+        statements: Mapping[int, Sequence[Statement]] = MappingProxyType({}),
+        *,
+        witness: Witness | None = None,
+        revocation_index: int | None = None,
+    ) -> DisclosureBuilder:
+        """Return what builds a ProofD that discloses the attributes with these indices of bases; see `DisclosureBuilder.create`."""
+        return DisclosureBuilder.create(
+            self.public_key,
+            self.signature,
+            self.attributes,
+            disclosed,
+            random,
+            statements,
+            witness=witness,
+            revocation_index=revocation_index,
+        )

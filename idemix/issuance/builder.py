@@ -8,7 +8,7 @@ from gmpy2 import mpz
 
 from ..arith.randomness import SYSTEM_RANDOM, RandomSource
 from ..cl.signature import CLSignature
-from ..errors import MalformedProofError
+from ..errors import InvalidWitnessError, MalformedProofError
 from ..keys.public import PublicKey
 from ..proofs.checks import check_response
 from ..proofs.proof_u import CommitmentBuilder, CommittedCommitment
@@ -39,6 +39,7 @@ class CredentialBuilder:
         nonce2: mpz,
         blind_indices: Collection[int] = (),
         random: RandomSource = SYSTEM_RANDOM,
+        keyshare_p: mpz | None = None,
     ) -> Self:
         """Choose the random parts of the commitment.
 
@@ -49,8 +50,9 @@ class CredentialBuilder:
             nonce2: a fresh nonce, the same for all credentials of the session.
             blind_indices: the bases of the type's random blind attributes.
             random: the source of randomness.
+            keyshare_p: the keyshare server's P under that key, where the scheme has one.
         """
-        return cls(CommitmentBuilder.create(public_key, secret_key, blind_indices, random), context, nonce2)
+        return cls(CommitmentBuilder.create(public_key, secret_key, blind_indices, random, keyshare_p), context, nonce2)
 
     def commit(self, secret_randomizer: mpz) -> CommittedCommitment:
         """Make the first move of the ProofU."""
@@ -59,24 +61,31 @@ class CredentialBuilder:
     def construct(self, message: IssueSignatureMessage, attributes: Sequence[mpz | None]) -> tuple[CLSignature, tuple[mpz, ...]]:
         """Check the issuer's answer and make the credential's signature of it.
 
-        v = v'' + v', and each random blind attribute is the sum of the two shares.
+        v = v'' + v', and each random blind attribute is the sum of the two shares. With a keyshare server the signature is on its part
+        of the secret key as well, of which P is kept.
 
         Args:
             message: the issuer's answer.
-            attributes: m_1 … m_k as the holder computed them from the request; None for each random blind attribute.
+            attributes: m_1 … m_k as the holder computed them from the request; None for each random blind attribute. Where the
+                message holds a witness, its e is the revocation attribute.
 
         Returns:
             The signature and m_0 … m_k.
 
         Raises:
             InvalidProofError: the issuer's proof does not hold, or a share is too long.
-            InvalidSignatureError: the signature is not on these attributes.
+            InvalidSignatureError: the signature is not on these attributes, or the witness' accumulator is not signed.
+            InvalidWitnessError: the witness does not belong to its accumulator, or its e is no attribute.
             MalformedProofError: the issuer's shares are not those of the random blind attributes.
 
         Source: gabi `builder.go` (ConstructCredential).
         """
         public_key = self.commitment.public_key
         shares = self.commitment.shares
+        if message.witness is not None:
+            message.witness.verify(public_key)
+            if message.witness.e not in attributes:
+                raise InvalidWitnessError("the witness is for no attribute of the credential")
         message.proof.verify(public_key, message.signature, context=self.context, nonce=self.nonce2)
         if message.m_issuer.keys() != shares.keys():
             raise MalformedProofError("m_issuer", "not exactly the random blind attributes")
@@ -89,6 +98,6 @@ class CredentialBuilder:
                 raise MalformedProofError(f"attributes[{index}]", "missing")
             else:
                 values.append(attribute)
-        signature = replace(message.signature, v=message.signature.v + self.commitment.v_prime, keyshare_p=None)
+        signature = replace(message.signature, v=message.signature.v + self.commitment.v_prime, keyshare_p=self.commitment.keyshare_p)
         signature.verify(public_key, values)
         return signature, tuple(values)

@@ -16,6 +16,7 @@ from ..json_text import check_spelling
 from ..messages import Indices, indices_from_json, indices_to_json
 from ..proofs.proof_list import ProofList
 from ..proofs.proof_s import ProofS
+from ..revocation.witness import Witness
 
 _COMMITMENT_KEYS = frozenset({"n_2", "combinedProofs", "proofPJwts", "indices"})
 _SIGNATURE_KEYS = frozenset({"proof", "signature", "nonrev", "m_issuer"})
@@ -74,31 +75,35 @@ class IssueSignatureMessage:
         proof: that the signature was made as it should.
         signature: the signature; v lacks the holder's part.
         m_issuer: the issuer's shares of random blind attributes, by index of base.
+        witness: the non-revocation witness of a credential that can be revoked.
     """
 
     proof: ProofS
     signature: CLSignature
     m_issuer: Mapping[int, mpz] = field(default_factory=dict)
+    witness: Witness | None = None
 
     @classmethod
     def from_json(cls, value: Any, where: str = "signature message") -> Self:
         """Read a parsed JSON object.
 
         Raises:
-            MalformedProofError: a field is absent or not of its kind, or a witness comes with it, which is not read.
+            MalformedProofError: a field is absent or not of its kind.
         """
         fields = check_spelling(value, _SIGNATURE_KEYS, where)
-        if fields.get("nonrev") is not None:
-            raise MalformedProofError(f"{where}.nonrev", "non-revocation witnesses are not supported")
+        witness = fields.get("nonrev")
         return cls(
             proof=ProofS.from_json(fields.get("proof"), f"{where}.proof"),
             signature=CLSignature.from_json(fields.get("signature"), f"{where}.signature"),
             m_issuer=decode_integer_map(fields.get("m_issuer"), f"{where}.m_issuer"),
+            witness=None if witness is None else Witness.from_json(witness, f"{where}.nonrev"),
         )
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object."""
         result: dict[str, Any] = {"proof": self.proof.to_json(), "signature": self.signature.to_json()}
+        if self.witness is not None:
+            result["nonrev"] = self.witness.to_json()
         if self.m_issuer:
             result["m_issuer"] = encode_integer_map(self.m_issuer)
         return result

@@ -8,7 +8,7 @@ import multiprocessing
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import gmpy2
@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from gmpy2 import mpz
 
-from ..arith.modular import powmod_secret
+from ..arith.modular import is_unit, powmod_secret
 from ..arith.primes import WINDOW, find_safe_prime
 from ..arith.randomness import SYSTEM_RANDOM, RandomSource
-from ..errors import CancelledError
+from ..errors import CancelledError, MalformedKeyError
 from ..params import params_for
 from .private import PrivateKey
 from .public import PublicKey
@@ -59,7 +59,7 @@ def generate_key_pair(
     """Make a key pair that supports revocation.
 
     p and q are safe primes with N = p·q of full length and N ≡ 5 (mod 8); S is a random square, Z and the R_i are powers of
-    S with fresh exponents; G and H are squares of random units; the ECDSA key is on P-256.
+    S with fresh exponents; for the rest see `add_revocation`.
 
     Args:
         modulus_bits: length of N; one that `params_for` knows.
@@ -76,7 +76,7 @@ def generate_key_pair(
         MalformedKeyError: there are no parameters for that length.
         CancelledError: `is_cancelled` said so.
 
-    Source: gabi `gabikeys/keys.go` (GenerateKeyPair, generateSafePrimePair, GenerateRevocationKeypair).
+    Source: gabi `gabikeys/keys.go` (GenerateKeyPair, generateSafePrimePair).
     """
     params = params_for(modulus_bits)
     if bases < 2:
@@ -94,32 +94,39 @@ def generate_key_pair(
             exponent = random.bits(params.l_n // 2)
         return powmod_secret(S, exponent, N)
 
+    R = tuple(random_power() for _ in range(bases))
+    public = PublicKey(counter=counter, expires_at=expires_at, N=N, S=S, Z=random_power(), R=R)
+    return add_revocation(KeyPair(public, PrivateKey(counter=counter, expires_at=expires_at, p=p, q=q)), random)
+
+
+def add_revocation(pair: KeyPair, random: RandomSource = SYSTEM_RANDOM) -> KeyPair:
+    """Return a key pair with what revocation needs added: G and H, squares of random units, and an ECDSA key on P-256.
+
+    Args:
+        pair: a pair of an older kind, without any of these.
+        random: the source of all three.
+
+    Raises:
+        MalformedKeyError: the keys do not belong together, or one has such a part already.
+
+    Source: gabi `gabikeys/keys.go` (GenerateRevocationKeypair).
+    """
+    public, private = pair.public, pair.private
+    if public.N != private.N or public.counter != private.counter:
+        raise MalformedKeyError("Elements/n", "public and private key do not belong together")
+    if public.G is not None or public.H is not None or public.ecdsa is not None or private.ecdsa is not None:
+        raise MalformedKeyError("ECDSA", "the key has a part for revocation already")
+
     def random_square() -> mpz:
-        root = random.below(N)
-        while root <= 1 or gmpy2.gcd(root, N) != 1:
-            root = random.below(N)
-        return root * root % N
+        root = random.below(public.N)
+        while not is_unit(root, public.N):
+            root = random.below(public.N)
+        return root * root % public.N
 
     ecdsa = ec.derive_private_key(int(random.below(_P256_ORDER - 1)) + 1, ec.SECP256R1())
-    public = PublicKey(
-        counter=counter,
-        expires_at=expires_at,
-        N=N,
-        S=S,
-        Z=random_power(),
-        R=tuple(random_power() for _ in range(bases)),
-        G=random_square(),
-        H=random_square(),
-        ecdsa=ecdsa.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
-    )
-    private = PrivateKey(
-        counter=counter,
-        expires_at=expires_at,
-        p=p,
-        q=q,
-        ecdsa=ecdsa.private_bytes(Encoding.DER, PrivateFormat.TraditionalOpenSSL, NoEncryption()),
-    )
-    return KeyPair(public, private)
+    public_der = ecdsa.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    private_der = ecdsa.private_bytes(Encoding.DER, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+    return KeyPair(replace(public, G=random_square(), H=random_square(), ecdsa=public_der), replace(private, ecdsa=private_der))
 
 
 def _process_count(processes: int, modulus_bits: int) -> int:

@@ -11,11 +11,14 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key
 from gmpy2 import mpz
 
 from ..arith.modular import inverse, powmod_secret
-from ..errors import MalformedKeyError
+from ..errors import ComputationError, MalformedKeyError
 from ..params import params_for
 from .xml import KeyElement, KeyWriter, parse_key_xml
 
 _ROOT: Final = "IssuerPrivateKey"
+
+#: The prime on which the two halves of a root must agree, the largest of 64 bits: a wrong half agrees once in 2^64.
+_CHECK_PRIME: Final = (mpz(1) << 64) - 59
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -57,19 +60,42 @@ class PrivateKey:
     def power(self, base: mpz, exponent: mpz) -> mpz:
         """Return base^exponent mod N in constant time, through the two factors (Chinese remainder theorem).
 
-        The base is a unit; the exponent is secret and not negative.
+        The base is a unit; the exponent is secret and not negative. The result is for this side only: had it gone wrong in one
+        half, it would give the factors away.
         """
         power_p = powmod_secret(base % self.p, exponent % (self.p - 1), self.p)
         power_q = powmod_secret(base % self.q, exponent % (self.q - 1), self.q)
-        return power_q + self.q * ((power_p - power_q) * self._q_inverse % self.p)
+        return self._combine(power_p, power_q)
 
     def root(self, value: mpz, e: mpz) -> mpz:
-        """Return the e-th root of a unit modulo N, e an odd prime that does not divide the order.
+        """Return the e-th root of a unit modulo N, e odd and coprime to the order.
 
         The exponent is 1/e modulo 2p'q', by which every unit has its one root; modulo p'q' it would be right for squares only,
         and whether it is right for another unit would tell something about p'q'.
+
+        A root that is wrong modulo one factor would give both away, so both halves compute the power modulo a small prime as
+        well, and must agree on it.
+
+        Raises:
+            ZeroDivisionError: there is no such root for every unit.
+            ComputationError: they disagree.
+
+        Source: Boneh, DeMillo and Lipton, "On the Importance of Checking Cryptographic Protocols for Faults", EUROCRYPT 1997;
+            the remedy is Shamir's (US patent 5,991,415, expired).
         """
-        return self.power(value, inverse(e, 2 * self.order))
+        exponent = inverse(e, 2 * self.order)
+        root_p, root_q = (
+            powmod_secret(value % (prime * _CHECK_PRIME), exponent % ((prime - 1) * (_CHECK_PRIME - 1)), prime * _CHECK_PRIME)
+            for prime in (self.p, self.q)
+        )
+        root = self._combine(root_p % self.p, root_q % self.q)
+        if root_p % _CHECK_PRIME != root_q % _CHECK_PRIME or (root - root_p) % self.p or (root - root_q) % self.q:
+            raise ComputationError("a root was computed wrongly: its two halves disagree")
+        return root
+
+    def _combine(self, value_p: mpz, value_q: mpz) -> mpz:
+        """Return the number below N with these remainders by p and q."""
+        return value_q + self.q * ((value_p - value_q) * self._q_inverse % self.p)
 
     def check_primes(self) -> None:
         """Check that p and q are safe primes.

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Self
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from gmpy2 import mpz
@@ -50,6 +51,7 @@ class PublicKey:
     ecdsa: bytes | None = None
     params: SystemParameters = field(init=False, repr=False, compare=False)
     _products: PowerProducts = field(init=False, repr=False, compare=False)
+    _revocation_products: PowerProducts = field(init=False, repr=False, compare=False)
     _Z_inverse: mpz = field(init=False, repr=False, compare=False, default=mpz(0))
 
     def __post_init__(self) -> None:
@@ -86,6 +88,7 @@ class PublicKey:
         Z_inverse = inverse(self.Z, self.N)
         # The last thing set is what other threads look at.
         object.__setattr__(self, "_products", self._power_products(Z_inverse))
+        object.__setattr__(self, "_revocation_products", self._revocation_power_products())
         object.__setattr__(self, "_Z_inverse", Z_inverse)
 
     def _power_products(self, Z_inverse: mpz) -> PowerProducts:
@@ -95,13 +98,18 @@ class PublicKey:
         """
         params = self.params
         attribute = CombShape(params.l_m, teeth=10)
-        response = CombShape(params.l_m_commit + 2, teeth=11)
+        response = CombShape(params.l_m_commit + 2, teeth=12)
         shapes: dict[mpz, Sequence[CombShape]] = dict.fromkeys(self.R, (attribute, response))
-        shapes |= {self.S: [CombShape(params.l_v_commit + 1, teeth=11, blocks=5)], Z_inverse: [CombShape(params.l_h, teeth=10)]}
+        shapes |= {self.S: [CombShape(params.l_v_commit + 1, teeth=11, blocks=5)], Z_inverse: [CombShape(params.l_h, teeth=8)]}
         return PowerProducts(self.N, shapes)
 
+    def _revocation_power_products(self) -> PowerProducts:
+        """Tables for G and H, apart from the others: a key gets them with its first proofs of non-revocation."""
+        shape = CombShape(self.params.l_er_nonrev_commit + 1, teeth=11, blocks=5)
+        return PowerProducts(self.N, {base: [shape] for base in (self.G, self.H) if base is not None})
+
     def build_tables(self) -> None:
-        """Build the tables of powers now instead of when the key is used a second time."""
+        """Build the tables that verification uses now, instead of when the key is used a second time."""
         self.check_elements()
         self._products.build()
 
@@ -128,6 +136,17 @@ class PublicKey:
         terms = [(self.Z, mpz(Z)) if Z >= 0 else (self._Z_inverse, mpz(-Z)), (self.S, mpz(S))]
         terms += [(self.R[index], exponent) for index, exponent in (R or {}).items()]
         return self._products.product(terms)
+
+    def revocation_product(self, *, G: mpz | int = 0, H: mpz | int = 0) -> mpz:
+        """Return G^g · H^h mod N, for exponents of either sign; tables as for `power_product`.
+
+        Raises:
+            MalformedKeyError: the key has no such base, or see `check_elements`.
+        """
+        self.check_elements()
+        if self.G is None or self.H is None:
+            raise MalformedKeyError("Elements", "the key has no G and H, and so does not support revocation")
+        return self._revocation_products.product([(self.G, mpz(G)), (self.H, mpz(H))])
 
     def fingerprint(self) -> str:
         """Return the lower-case hexadecimal SHA-256 of the key's canonical XML."""
@@ -212,7 +231,7 @@ def _read_ecdsa(root: KeyElement) -> bytes | None:
     der = element.base64()
     try:
         key = load_der_public_key(der)
-    except ValueError as cause:
+    except (ValueError, UnsupportedAlgorithm) as cause:
         raise MalformedKeyError("ECDSA", "not a public key (DER SubjectPublicKeyInfo)") from cause
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise MalformedKeyError("ECDSA", "not a key on the curve P-256", departure="key-structure")

@@ -6,7 +6,7 @@ from typing import Final
 from gmpy2 import mpz
 
 from ..arith.modular import is_unit
-from ..errors import InvalidProofError, MalformedProofError
+from ..errors import ChallengeMismatchError, ElementRangeError, MalformedProofError, ResponseSizeError
 from ..keys.public import PublicKey
 
 CHALLENGE_BITS: Final = 256
@@ -16,30 +16,30 @@ def check_group_element(value: mpz, public_key: PublicKey, where: str) -> None:
     """Check that a value is between 1 and N and coprime to N.
 
     Raises:
-        InvalidProofError: it is not (departure `element-range`).
+        ElementRangeError: it is not (departure `element-range`).
     """
     if not is_unit(value, public_key.N):
-        raise InvalidProofError(f"{where}: not between 1 and n, or not coprime to it", departure="element-range")
+        raise ElementRangeError(f"{where}: not between 1 and n, or not coprime to it", departure="element-range")
 
 
 def check_response(value: mpz, bits: int, where: str) -> None:
     """Check that a response lies in [0, 2^bits - 1].
 
     Raises:
-        InvalidProofError: it does not (departure `response-size`).
+        ResponseSizeError: it does not (departure `response-size`).
     """
     if value < 0 or value.bit_length() > bits:
-        raise InvalidProofError(f"{where}: response size out of bounds ({bits} bits)", departure="response-size")
+        raise ResponseSizeError(f"{where}: response size out of bounds ({bits} bits)", departure="response-size")
 
 
 def check_challenge(value: mpz, where: str) -> None:
-    """Check that a challenge has the length of a hash.
+    """Check that a challenge has the length of a hash: a longer one cannot be the one that is computed anew.
 
     Raises:
-        InvalidProofError: it has not.
+        ChallengeMismatchError: it has not.
     """
     if value < 0 or value.bit_length() > CHALLENGE_BITS:
-        raise InvalidProofError(f"{where}: longer than a challenge ({CHALLENGE_BITS} bits)")
+        raise ChallengeMismatchError(f"{where}: longer than a challenge ({CHALLENGE_BITS} bits)")
 
 
 def check_indices(indices: Iterable[int], public_key: PublicKey, where: str) -> None:

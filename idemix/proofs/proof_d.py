@@ -1,7 +1,8 @@
 """ProofD: a holder of a credential discloses some attributes and proves to have a signature on them and the others."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Self
 
 from gmpy2 import mpz
@@ -9,10 +10,23 @@ from gmpy2 import mpz
 from ..arith.modular import powmod, powmod_secret
 from ..arith.randomness import SYSTEM_RANDOM, RandomSource
 from ..cl.signature import CLSignature, attribute_exponent
-from ..errors import MalformedProofError
+from ..errors import InvalidWitnessError, MalformedProofError
 from ..integers import decode_integer, decode_integer_map, encode_integer, encode_integer_map
 from ..json_text import check_object
 from ..keys.public import PublicKey
+from ..rangeproof.proof import (
+    CommittedRange,
+    RangeProof,
+    RangeProofs,
+    RangeProver,
+    check_range_proofs,
+    range_contributions,
+    read_range_proofs,
+    write_range_proofs,
+)
+from ..rangeproof.structure import Statement, UnprovableStatementError
+from ..revocation.proof import CommittedNonRevocation, NonRevocationBuilder, NonRevocationProof
+from ..revocation.witness import Witness
 from .checks import check_challenge, check_group_element, check_index_sets, check_response
 
 _KEYS = frozenset({"c", "A", "e_response", "v_response", "a_responses", "a_disclosed", "nonrev_proof", "rangeproofs"})
@@ -28,6 +42,8 @@ class ProofD:
         e_response, v_response: the responses for e - 2^(l_e-1) and v'.
         a_responses: the responses for the hidden attributes, by index of base; 0 is the secret key.
         a_disclosed: the disclosed attributes, by index of base; 1 is the metadata.
+        nonrev_proof: that the credential is not revoked, or None.
+        range_proofs: what is proved about hidden attributes, by index of base.
     """
 
     c: mpz
@@ -36,21 +52,30 @@ class ProofD:
     v_response: mpz
     a_responses: Mapping[int, mpz]
     a_disclosed: Mapping[int, mpz]
+    nonrev_proof: NonRevocationProof | None = None
+    range_proofs: RangeProofs = field(default_factory=dict)
 
     @property
     def secret_key_response(self) -> mpz | None:
         """The response for the secret key, or None where it is not hidden."""
         return self.a_responses.get(0)
 
-    def check_structure(self, public_key: PublicKey, where: str = "proof") -> None:
+    def check_structure(self, public_key: PublicKey, where: str = "proof", revocation_index: int | None = None) -> None:
         """Check everything that can be checked without an exponentiation.
 
         A' is a unit modulo N; the challenge has the length of a hash; disclosed and hidden indices are apart, together
-        exactly 0 … k, and name bases of the key; responses are within [0, 2^(l+1) - 1], l the length of their randomizer.
+        exactly 0 … k, and name bases of the key; responses are within [0, 2^(l+1) - 1], l the length of their randomizer; range
+        proofs are about hidden attributes and keep the same rules.
+
+        Args:
+            public_key: the issuer's key.
+            where: what the proof is, for errors.
+            revocation_index: the base of the credential type's revocation attribute; None where there is none or it is not known.
 
         Raises:
             MalformedProofError: the indices break a rule.
             InvalidProofError: a number is out of bounds.
+            InvalidSignatureError: the accumulator of the non-revocation proof is not signed with this key.
         """
         params = public_key.params
         check_index_sets(self.a_disclosed, self.a_responses, public_key, where)
@@ -60,14 +85,29 @@ class ProofD:
         for index, response in self.a_responses.items():
             check_response(response, params.l_m_commit + 1, f"{where}.a_responses[{index}]")
         check_group_element(self.A, public_key, f"{where}.A")
+        if self.nonrev_proof is not None:
+            self.nonrev_proof.check_structure(public_key, self._alpha(revocation_index, where), f"{where}.nonrev_proof")
+        check_range_proofs(self.range_proofs, self.a_responses, public_key, f"{where}.rangeproofs")
 
-    def contributions(self, public_key: PublicKey) -> tuple[mpz, ...]:
-        """Return what this proof adds to the challenge, A' and Z̃, rebuilt from the responses.
+    def _alpha(self, revocation_index: int | None, where: str) -> mpz:
+        """The response that the non-revocation proof shares: that of the credential type's revocation attribute, which is hidden."""
+        if revocation_index is None:
+            raise MalformedProofError(
+                f"{where}.nonrev_proof", "the credential has no revocation attribute", departure="revocation-attribute"
+            )
+        if revocation_index not in self.a_responses:
+            raise MalformedProofError(f"{where}.nonrev_proof", f"attribute {revocation_index}, the revocation attribute, is not hidden")
+        return self.a_responses[revocation_index]
+
+    def contributions(self, public_key: PublicKey, revocation_index: int | None = None) -> tuple[mpz, ...]:
+        """Return what this proof adds to the challenge: A' and Z̃, rebuilt from the responses, then what its other proofs add.
+
+        Those are the non-revocation proof and after it the range proofs.
 
         With D = A'^{2^(l_e-1)} · ∏_{disclosed} R_i^{a_i}, Z̃ = (Z / D)^{-c} · A'^{ê} · S^{v̂} · ∏_{hidden} R_i^{â_i}. The powers
         of A' fold into one, with exponent ê + c·2^(l_e-1), and all others are on bases of the key.
 
-        To be called on a proof that passed `check_structure`.
+        To be called on a proof that passed `check_structure`, with the same `revocation_index`.
 
         Source: Camenisch and Lysyanskaya, SCN 2002, section 4.2; gabi `proofs.go` (reconstructZ).
         """
@@ -77,23 +117,20 @@ class ProofD:
             exponents[index] = self.c * attribute_exponent(attribute, params)
         known = public_key.power_product(Z=-self.c, S=self.v_response, R=exponents)
         Z_tilde = powmod(self.A, self.e_response + (self.c << (params.l_e - 1)), public_key.N) * known % public_key.N
-        return self.A, Z_tilde
+        non_revocation: tuple[mpz, ...] = ()
+        if self.nonrev_proof is not None:
+            non_revocation = self.nonrev_proof.contributions(public_key, self.c, self._alpha(revocation_index, "proof"))
+        return self.A, Z_tilde, *non_revocation, *range_contributions(self.range_proofs, self.a_responses, public_key, self.c)
 
     @classmethod
     def from_json(cls, value: Any, where: str = "proof") -> Self:
         """Read the JSON of a disclosure proof.
 
         Raises:
-            MalformedProofError: a field is absent, unknown or not of its kind, or the proof carries a non-revocation or
-                range proof, which are not read.
+            MalformedProofError: a field is absent, unknown or not of its kind.
         """
         fields = check_object(value, _KEYS, where)
-        if fields.get("nonrev_proof") is not None:
-            raise MalformedProofError(f"{where}.nonrev_proof", "non-revocation proofs are not supported")
-        if fields.get("rangeproofs"):
-            raise MalformedProofError(f"{where}.rangeproofs", "range proofs are not supported")
-        if not isinstance(fields.get("rangeproofs", {}), dict | None):
-            raise MalformedProofError(f"{where}.rangeproofs", "expected an object")
+        nonrev_proof = fields.get("nonrev_proof")
         return cls(
             A=decode_integer(fields.get("A"), f"{where}.A"),
             c=decode_integer(fields.get("c"), f"{where}.c"),
@@ -101,11 +138,13 @@ class ProofD:
             v_response=decode_integer(fields.get("v_response"), f"{where}.v_response"),
             a_responses=decode_integer_map(fields.get("a_responses"), f"{where}.a_responses"),
             a_disclosed=decode_integer_map(fields.get("a_disclosed"), f"{where}.a_disclosed"),
+            nonrev_proof=None if nonrev_proof is None else NonRevocationProof.from_json(nonrev_proof, f"{where}.nonrev_proof"),
+            range_proofs=read_range_proofs(fields.get("rangeproofs"), f"{where}.rangeproofs"),
         )
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object."""
-        return {
+        result: dict[str, Any] = {
             "c": encode_integer(self.c),
             "A": encode_integer(self.A),
             "e_response": encode_integer(self.e_response),
@@ -113,6 +152,11 @@ class ProofD:
             "a_responses": encode_integer_map(self.a_responses),
             "a_disclosed": encode_integer_map(self.a_disclosed),
         }
+        if self.nonrev_proof is not None:
+            result["nonrev_proof"] = self.nonrev_proof.to_json()
+        if self.range_proofs:
+            result["rangeproofs"] = write_range_proofs(self.range_proofs)
+        return result
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -125,7 +169,10 @@ class DisclosureBuilder:
         attributes: m_0 … m_k, m_0 the secret key.
         disclosed: the indices to disclose.
         e_randomizer, v_randomizer: l_e_commit and l_v_commit random bits.
-        attribute_randomizers: l_m_commit random bits for each hidden attribute but the secret key.
+        attribute_randomizers: l_m_commit random bits for each hidden attribute but the secret key; that of the revocation attribute
+            is the non-revocation proof's.
+        non_revocation: proves that the credential is not revoked, or None.
+        ranges: make the range proofs, each about a hidden attribute.
     """
 
     public_key: PublicKey
@@ -135,6 +182,8 @@ class DisclosureBuilder:
     e_randomizer: mpz
     v_randomizer: mpz
     attribute_randomizers: Mapping[int, mpz]
+    non_revocation: NonRevocationBuilder | None = None
+    ranges: Sequence[RangeProver] = ()
 
     @classmethod
     def create(
@@ -144,6 +193,10 @@ class DisclosureBuilder:
         attributes: Sequence[mpz],
         disclosed: Collection[int],
         random: RandomSource = SYSTEM_RANDOM,
+        statements: Mapping[int, Sequence[Statement]] = MappingProxyType({}),
+        *,
+        witness: Witness | None = None,
+        revocation_index: int | None = None,
     ) -> Self:
         """Randomize the signature and choose the randomizers.
 
@@ -153,9 +206,27 @@ class DisclosureBuilder:
             attributes: m_0 … m_k.
             disclosed: the indices to disclose; 1, the metadata, is always among them in a session.
             random: the source of randomness.
+            statements: what is to be proved about hidden attributes, by index of base.
+            witness: proves that the credential is not revoked; None for no such proof.
+            revocation_index: the hidden attribute that is the witness' e, where there is a witness.
+
+        Raises:
+            UnprovableStatementError: a statement does not hold, or its attribute is not hidden.
+            InvalidWitnessError: the witness does not belong to its accumulator or to the attribute.
+            InvalidSignatureError, MalformedKeyError, MalformedProofError, InvalidProofError: see `SignedAccumulator.verify`.
         """
         params = public_key.params
+        for index in statements:
+            if index in disclosed or index >= len(attributes):
+                raise UnprovableStatementError("range statements on revealed attributes are not supported")
         hidden = [index for index in range(1, len(attributes)) if index not in disclosed]
+        randomizers = {index: random.bits(params.l_m_commit) for index in hidden}
+        non_revocation = None
+        if witness is not None:
+            non_revocation = NonRevocationBuilder.create(public_key, witness, random)
+            if revocation_index not in hidden or attributes[revocation_index] != witness.e:
+                raise InvalidWitnessError("the witness does not belong to a hidden attribute of the credential")
+            randomizers[revocation_index] = non_revocation.alpha_randomizer
         return cls(
             public_key=public_key,
             signature=signature.randomize(public_key, random),
@@ -163,7 +234,13 @@ class DisclosureBuilder:
             disclosed=frozenset(disclosed),
             e_randomizer=random.bits(params.l_e_commit),
             v_randomizer=random.bits(params.l_v_commit),
-            attribute_randomizers={index: random.bits(params.l_m_commit) for index in hidden},
+            attribute_randomizers=randomizers,
+            non_revocation=non_revocation,
+            ranges=[
+                RangeProver.create(public_key, index, attributes[index], statement, random)
+                for index in sorted(statements)
+                for statement in statements[index]
+            ],
         )
 
     def commit(self, secret_randomizer: mpz) -> "CommittedDisclosure":
@@ -174,7 +251,13 @@ class DisclosureBuilder:
         N = self.public_key.N
         Z_tilde = self.public_key.power_product(S=self.v_randomizer, R=randomizers)
         Z_tilde = Z_tilde * powmod_secret(self.signature.A, self.e_randomizer, N) % N
-        return CommittedDisclosure(self, randomizers, Z_tilde)
+        return CommittedDisclosure(
+            builder=self,
+            randomizers=randomizers,
+            Z_tilde=Z_tilde,
+            non_revocation=self.non_revocation.commit() if self.non_revocation else None,
+            ranges=[prover.commit(randomizers[prover.index]) for prover in self.ranges],
+        )
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -184,11 +267,18 @@ class CommittedDisclosure:
     builder: DisclosureBuilder
     randomizers: Mapping[int, mpz]
     Z_tilde: mpz
+    non_revocation: CommittedNonRevocation | None = None
+    ranges: Sequence[CommittedRange] = ()
 
     @property
     def contributions(self) -> tuple[mpz, ...]:
-        """A' and Z̃."""
-        return self.builder.signature.A, self.Z_tilde
+        """A' and Z̃, then what the non-revocation proof adds, then the range proofs."""
+        return (
+            self.builder.signature.A,
+            self.Z_tilde,
+            *(self.non_revocation.contributions if self.non_revocation else ()),
+            *(value for proof in self.ranges for value in proof.contributions),
+        )
 
     def respond(self, challenge: mpz) -> ProofD:
         """Return the proof: every response is its randomizer + c · its secret.
@@ -197,6 +287,9 @@ class CommittedDisclosure:
         """
         builder = self.builder
         params = builder.public_key.params
+        range_proofs: dict[int, tuple[RangeProof, ...]] = {}
+        for proof in self.ranges:
+            range_proofs[proof.prover.index] = (*range_proofs.get(proof.prover.index, ()), proof.respond(challenge))
         return ProofD(
             c=challenge,
             A=builder.signature.A,
@@ -207,4 +300,6 @@ class CommittedDisclosure:
                 for index, randomizer in self.randomizers.items()
             },
             a_disclosed={index: builder.attributes[index] for index in builder.disclosed},
+            nonrev_proof=self.non_revocation.respond(challenge) if self.non_revocation else None,
+            range_proofs=range_proofs,
         )

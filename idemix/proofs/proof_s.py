@@ -10,7 +10,7 @@ from ..arith.modular import inverse, powmod
 from ..arith.randomness import SYSTEM_RANDOM, RandomSource
 from ..challenge import hash_commit
 from ..cl.signature import CLSignature
-from ..errors import InvalidProofError
+from ..errors import IssuerProofError, ResponseSizeError
 from ..integers import decode_integer, encode_integer
 from ..json_text import check_object
 from ..keys.private import PrivateKey
@@ -42,19 +42,20 @@ class ProofS:
             nonce: the holder's nonce n_2.
 
         Raises:
-            InvalidProofError: it does not hold, or a number is out of bounds.
+            IssuerProofError: it does not hold.
+            ResponseSizeError: a number is out of bounds.
 
         Source: Identity Mixer specification 2.3.40, section 6.1.4; gabi `proofs.go` (ProofS.Verify).
         """
         check_challenge(self.c, "proof.c")
         check_response(self.e_response, public_key.params.l_n, "proof.e_response")
         if signature.e.bit_length() > public_key.params.l_e:
-            raise InvalidProofError("signature.e: longer than l_e bits")
+            raise ResponseSizeError("signature.e: longer than l_e bits")
         N = public_key.N
         Q = powmod(signature.A, signature.e, N)
         A_commit = powmod(signature.A, self.c + self.e_response * signature.e, N)
         if self.c != hash_commit([context, Q, signature.A, nonce, A_commit]):
-            raise InvalidProofError("the issuer's proof of correctness does not hold")
+            raise IssuerProofError("the issuer's proof of correctness does not hold")
 
     @classmethod
     def from_json(cls, value: Any, where: str = "proof") -> Self:

@@ -122,6 +122,7 @@ class CommitmentBuilder:
         v_prime_randomizer: l_v'_commit random bits.
         shares: the holder's shares of random blind attributes, by index of base, l_m - 1 random bits each.
         share_randomizers: l_m_commit random bits for each share.
+        keyshare_p: R_0^{m}, m the keyshare server's part of the secret key, of which U is made too; None where there is no server.
     """
 
     public_key: PublicKey
@@ -130,10 +131,16 @@ class CommitmentBuilder:
     v_prime_randomizer: mpz
     shares: Mapping[int, mpz]
     share_randomizers: Mapping[int, mpz]
+    keyshare_p: mpz | None = None
 
     @classmethod
     def create(
-        cls, public_key: PublicKey, secret_key: mpz, blind_indices: Collection[int] = (), random: RandomSource = SYSTEM_RANDOM
+        cls,
+        public_key: PublicKey,
+        secret_key: mpz,
+        blind_indices: Collection[int] = (),
+        random: RandomSource = SYSTEM_RANDOM,
+        keyshare_p: mpz | None = None,
     ) -> Self:
         """Choose blinding, shares and randomizers.
 
@@ -142,6 +149,7 @@ class CommitmentBuilder:
             secret_key: the holder's secret key.
             blind_indices: the bases of the type's random blind attributes.
             random: the source of randomness.
+            keyshare_p: the keyshare server's P under that key.
         """
         params = public_key.params
         return cls(
@@ -151,14 +159,18 @@ class CommitmentBuilder:
             v_prime_randomizer=random.bits(params.l_v_prime_commit),
             shares={index: random.bits(params.l_m - 1) for index in blind_indices},
             share_randomizers={index: random.bits(params.l_m_commit) for index in blind_indices},
+            keyshare_p=keyshare_p,
         )
 
     def commit(self, secret_randomizer: mpz) -> "CommittedCommitment":
         """Return U and Û = S^{v' randomizer} · R_0^{secret randomizer} · ∏ R_i^{randomizer of i}, with what answers the challenge."""
+        U = commit(self.public_key, self.secret_key, self.v_prime, self.shares)
+        if self.keyshare_p is not None:
+            U = U * self.keyshare_p % self.public_key.N
         return CommittedCommitment(
             builder=self,
             secret_randomizer=secret_randomizer,
-            U=commit(self.public_key, self.secret_key, self.v_prime, self.shares),
+            U=U,
             U_commit=commit(self.public_key, secret_randomizer, self.v_prime_randomizer, self.share_randomizers),
         )
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
 from ..errors import IdemixError, MalformedError, MalformedKeyError, MalformedSchemeError, UnknownIdentifierError, UnknownPublicKeyError
 from ..keys.private import PrivateKey
 from ..keys.public import PublicKey
@@ -29,6 +31,7 @@ from .identifiers import (
     RequestorSchemeId,
     SchemeManagerId,
 )
+from .keyshare_keys import keyshare_key
 from .public_keys import KEY_FILE, PublicKeyFolder
 from .signing import description_path
 from .tree import SchemeTree
@@ -88,6 +91,7 @@ class Configuration:
             {**dict(statuses), **{item.scheme.scheme_id: SchemeStatus.VALID for item in contents}}
         )
         self._by_hash: Final = {credential_type_hash(identifier): kind for identifier, kind in self.credential_types.items()}
+        self._keyshare_keys: Final[dict[tuple[SchemeManagerId, int], RSAPublicKey]] = {}
         self._folders: Final = {
             issuer: PublicKeyFolder(item.tree, item.index, description.issuer_id)
             for item in contents
@@ -172,6 +176,19 @@ class Configuration:
             return self._folders[issuer].key(counter)
         except MalformedError as error:
             raise UnknownPublicKeyError(str(identifier), f"unknown public key {identifier}: {error}") from error
+
+    def keyshare_key(self, scheme: SchemeManagerId, number: int) -> RSAPublicKey:
+        """The public key of a number of a scheme's keyshare server.
+
+        Raises:
+            UnknownIdentifierError: there is no such scheme.
+            MalformedSchemeError, MalformedKeyError: it has no such key, or one that cannot be used.
+        """
+        if scheme not in self._contents:
+            raise UnknownIdentifierError(str(scheme))
+        if (scheme, number) not in self._keyshare_keys:
+            self._keyshare_keys[scheme, number] = keyshare_key(self._contents[scheme].tree, self._contents[scheme].index, number)
+        return self._keyshare_keys[scheme, number]
 
     def public_keys(self, issuer: IssuerId) -> dict[int, PublicKey]:
         """An issuer's public keys by counter, ascending; none for an issuer that is not known.

@@ -85,6 +85,18 @@ class PublicKeyId:
     issuer: IssuerId
     counter: int
 
+    @classmethod
+    def parse(cls, text: str, where: str = "key") -> Self:
+        """Read the text form.
+
+        Raises:
+            MalformedRequestError: it is no issuer's identifier, a dash and a number.
+        """
+        issuer, _, counter = text.rpartition("-")
+        if not (1 <= len(counter) <= 10 and counter.isascii() and counter.isdigit()):
+            raise MalformedRequestError(where, f"expected an issuer, a dash and a number, found {text!r}")
+        return cls(IssuerId.parse(issuer, where), int(counter))
+
     def __str__(self) -> str:
         return f"{self.issuer}-{self.counter}"
 

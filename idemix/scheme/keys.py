@@ -72,17 +72,29 @@ def print_private_key(key: SchemePrivateKey, passphrase: bytes | None = None) ->
     ).replace(_OPENSSH_LABEL, _ENCRYPTED_LABEL)
 
 
+def read_pem(content: bytes, where: str) -> bytes:
+    """Return the DER in the first PEM block of a file, under whatever label.
+
+    Raises:
+        MalformedKeyError: there is none.
+    """
+    block = _PEM_BLOCK.search(content)
+    if block is None:
+        raise MalformedKeyError(where, "must be a PEM public key")
+    try:
+        return base64.b64decode(b"".join(block[2].split()), validate=True)
+    except ValueError as error:
+        raise MalformedKeyError(where, "must be a PEM public key") from error
+
+
 def read_public_key(content: bytes, where: str = "pk.pem") -> SchemePublicKey:
     """Read a scheme's public key.
 
     Raises:
         MalformedKeyError: not PEM of an ECDSA key.
     """
-    block = _PEM_BLOCK.search(content)
-    if block is None:
-        raise MalformedKeyError(where, "must be a PEM public key")
+    der = read_pem(content, where)
     try:
-        der = base64.b64decode(b"".join(block[2].split()), validate=True)
         key = serialization.load_der_public_key(der)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise MalformedKeyError(where, "must be a PEM public key") from error

@@ -1,8 +1,9 @@
 """The session engine: what happens to a session when a message comes in.
 
 Every method takes a session and the message and returns the next session, mostly with a reply; nothing is read or
-written elsewhere. A refusal is a `SessionError` and leaves the session as it was, unless the error carries the session
-to store (`SessionFailedError`, `NextSessionError`). A method that changes nothing returns the very session it was given.
+written elsewhere, but keys and the state of revocation, which are asked of those who keep them. A refusal is a
+`SessionError` and leaves the session as it was, unless the error carries the session to store (`SessionFailedError`,
+`NextSessionError`). A method that changes nothing returns the very session it was given.
 
 Source: irmago `irma/server/irmaserver/handle.go`, `helpers.go`, `api.go`.
 """
@@ -33,6 +34,7 @@ from ..request.requestor import RequestorRequest
 from ..request.signature import SignatureRequest
 from ..request.validation import check_request
 from ..scheme.configuration import Configuration
+from ..timestamp import NO_KEYS, TimestampKeys
 from ..verification import DisclosedAttribute, ProofStatus, Verified, verify_disclosure, verify_signed_message
 from .access import check_frontend, require_connected, same_secret
 from .errors import (
@@ -41,7 +43,6 @@ from .errors import (
     IssuanceFailedError,
     MalformedInputError,
     NextSessionError,
-    RevocationStateError,
     SessionFailedError,
     SessionUnauthorizedError,
     UnexpectedRequestError,
@@ -56,6 +57,7 @@ from .pairing import SessionOptions, options_for, read_options_request
 from .randomness import Randomness
 from .replies import ChainContinued, ClientSessionRequest, NextSessionNeeded, ServerResponse, SessionPackage
 from .result import SessionPointer
+from .revocation import NoRevocation, RevocationStates, with_updates
 from .session import ClientAuth, ClientToken, FrontendAuth, RememberedExchange, RequestorToken, Session
 from .status import Action, PairingMethod, Status
 from .transitions import next_status
@@ -97,6 +99,8 @@ class SessionEngine:
         randomness: makes tokens, codes and nonces, and the randomness of signatures.
         describe_error: gives the remote error, as JSON, that a failed session shows in its result.
         primes: gives the primes of signatures; by default each is found when it is needed.
+        timestamp_keys: the keys of time-stamp servers that are trusted.
+        revocation: the state of revocation; by default none is known.
     """
 
     def __init__(
@@ -108,6 +112,9 @@ class SessionEngine:
         randomness: Randomness,
         describe_error: Callable[[SessionError], Mapping[str, object]],
         primes: PrimePool | None = None,
+        *,
+        timestamp_keys: TimestampKeys = NO_KEYS,
+        revocation: RevocationStates | None = None,
     ) -> None:
         self._configuration = configuration
         self._issuer_keys = issuer_keys
@@ -116,6 +123,8 @@ class SessionEngine:
         self._randomness = randomness
         self._describe_error = describe_error
         self._primes = primes or PrimePool()
+        self._timestamp_keys = timestamp_keys
+        self._revocation = revocation or NoRevocation()
 
     # Starting
 
@@ -145,7 +154,7 @@ class SessionEngine:
         check_request(request.request, self._configuration, may_augment_url=self._settings.augment_client_return_url)
         inner = request.request
         if isinstance(inner, IssuanceRequest):
-            inner = prepare_issuance(inner, self._configuration, self._issuer_keys, now)
+            inner = prepare_issuance(inner, self._configuration, self._issuer_keys, self._revocation, now)
         token = RequestorToken(self._randomness.requestor_token())
         client_token = ClientToken(self._randomness.client_token())
         if inner.augment_return_url:
@@ -198,8 +207,7 @@ class SessionEngine:
             version = negotiate(client_min, client_max)
             if not authorization:
                 raise SessionUnauthorizedError("No authorization header provided")
-            for credential_type in session.request.request.revocation:
-                raise RevocationStateError(f"no revocation state of {credential_type} is known")
+            request = with_updates(session.request.request, self._revocation, self._configuration)
         except SessionError as refusal:
             raise self._failed(session, refusal) from refusal
         pairing = session.options.pairing_method is not PairingMethod.NONE
@@ -208,7 +216,7 @@ class SessionEngine:
             PairingStarted() if pairing else ClientConnected(),
             client_auth=ClientAuth(authorization),
             version=version,
-            request=replace(session.request, request=replace(session.request.request, protocol_version=version)),
+            request=replace(session.request, request=replace(request, protocol_version=version)),
         )
         return session, ClientSessionRequest(version, session.options, None if pairing else client_view(session))
 
@@ -245,10 +253,11 @@ class SessionEngine:
                 case SignatureRequest() as wanted_signature:
                     message = SignedMessage.parse(body)
                     session = replace(session, signature=message)
-                    verify = partial(verify_signed_message, message, wanted_signature)
+                    verify = partial(verify_signed_message, message, wanted_signature, timestamp_keys=self._timestamp_keys)
                 case _:
                     raise WrongEndpointError
-            verified = self._verified(session, partial(verify, self._configuration, now=session.last_active))
+            verify = partial(verify, self._configuration, now=session.last_active, revocation=self._revocation.setting)
+            verified = self._verified(session, verify)
         return self._answered(session, verified, ServerResponse(verified.status))
 
     def receive_commitments(
@@ -273,16 +282,17 @@ class SessionEngine:
             if not isinstance(wanted, IssuanceRequest):
                 raise WrongEndpointError
             try:
-                commitments = Commitments.of(message, wanted, self._configuration)
+                commitments = Commitments.of(message, wanted, self._configuration, now=now)
             except SessionError as refusal:
                 raise self._failed(session, refusal) from refusal
-            verified = self._verified(session, partial(verify_commitments, commitments, self._configuration, now=now), tells_cause=False)
+            verify = partial(verify_commitments, commitments, self._configuration, now=now, revocation=self._revocation.setting)
+            verified = self._verified(session, verify, tells_cause=False)
         if verified.status is ProofStatus.EXPIRED:
             raise self._failed(session, AttributesExpiredError())
         if verified.status is not ProofStatus.VALID:
             raise self._failed(session, InvalidProofsError())
         try:
-            signatures = sign_credentials(commitments, self._issuer_keys, now, self._randomness, self._primes)
+            signatures = sign_credentials(commitments, self._issuer_keys, now, self._randomness, self._primes, self._revocation)
         except IdemixError as cause:
             raise self._failed(session, IssuanceFailedError(str(cause))) from cause
         return self._answered(session, verified, ServerResponse(verified.status, signatures))

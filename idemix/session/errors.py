@@ -76,7 +76,7 @@ class AttributesExpiredError(SessionError):
 
 
 class KeyshareProofMissingError(SessionError):
-    """A keyshare server's part is missing from the commitments, or cannot be merged."""
+    """A keyshare server's part is missing from the commitments, or not to be trusted."""
 
     code = "KEYSHARE_PROOF_MISSING"
 

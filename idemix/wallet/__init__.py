@@ -2,7 +2,7 @@
 
 from .choice import Candidates, Choice, ChosenAttribute, default_choice
 from .credentials import HeldCredential
-from .errors import RefusedSessionError, RejectedAnswerError, UnsatisfiableRequestError, WalletError
+from .errors import EventsNeededError, RefusedSessionError, RejectedAnswerError, UnsatisfiableRequestError, WalletError
 from .wallet import MAX_VERSION, MIN_VERSION, Outcome, PreparedAnswer, Wallet
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Candidates",
     "Choice",
     "ChosenAttribute",
+    "EventsNeededError",
     "HeldCredential",
     "Outcome",
     "PreparedAnswer",

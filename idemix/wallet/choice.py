@@ -3,7 +3,7 @@
 Source: irmago `irma/irmaclient/irmaclient.go` (Candidates, groupCredentials).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TypeAlias
@@ -33,19 +33,31 @@ Chooser: TypeAlias = Callable[[Candidates], Choice]
 
 
 def find_candidates(
-    condiscon: ConDisCon, credentials: Sequence[HeldCredential], *, at: float, skip_expiry_check: Sequence[CredentialTypeId] = ()
+    condiscon: ConDisCon,
+    credentials: Sequence[HeldCredential],
+    *,
+    at: float,
+    skip_expiry_check: Collection[CredentialTypeId] = (),
+    non_revocation: Collection[CredentialTypeId] = (),
 ) -> Candidates:
     """Find all ways to satisfy each disjunction, in the order of its conjunctions and of the credentials.
 
-    Attributes of one credential type within a conjunction come from one credential.
+    Attributes of one credential type within a conjunction come from one credential. Revoked credentials satisfy nothing.
 
     Args:
         condiscon: what is asked for.
         credentials: what is held.
         at: Unix seconds at which a credential must not have expired.
         skip_expiry_check: credential types that may have expired.
+        non_revocation: credential types for which non-revocation must be proved, which takes a witness.
     """
-    usable = [held for held in credentials if held.type.id in skip_expiry_check or not held.has_expired(at)]
+    usable = [
+        held
+        for held in credentials
+        if (held.type.id in skip_expiry_check or not held.has_expired(at))
+        and not held.is_revoked
+        and not (held.type.id in non_revocation and held.witness is None)
+    ]
     return tuple(tuple(candidate for con in discon for candidate in _con_candidates(con, usable)) for discon in condiscon)
 
 

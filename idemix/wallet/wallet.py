@@ -5,7 +5,7 @@ Source: irmago `irma/irmaclient` (session.go, irmaclient.go).
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
 from gmpy2 import mpz
@@ -21,8 +21,8 @@ from ..issuance.builder import CredentialBuilder
 from ..issuance.messages import IssueCommitmentMessage, IssueSignatureMessage
 from ..json_text import parse_json
 from ..keys.public import PublicKey
-from ..messages import Disclosure, SignedMessage
-from ..proofs import ProofBuilder, build_proof_list
+from ..messages import Disclosure, Indices, SignedMessage
+from ..proofs import DisclosureBuilder, ProofBuilder, build_proof_list
 from ..protocol_version import ProtocolVersion
 from ..request.attribute_list import attribute_list
 from ..request.base import SessionRequest
@@ -31,16 +31,20 @@ from ..request.reading import Fields
 from ..request.requestor import parse_session_request
 from ..request.signature import SignatureRequest
 from ..request.validation import check_request
+from ..revocation import Update, update_probability
 from ..scheme.configuration import Configuration
+from ..scheme.identifiers import CredentialTypeId
 from ..session.replies import CLIENT_REQUEST_CONTEXT
 from ..session.result import SessionPointer
 from ..session.version import SERVER_VERSION
+from ..timestamp import Stamped, Timestamp, TimestampService, request_timestamp, stamped_value, timestamp_server
 from ..verification import ProofStatus
 from .choice import Candidates, Choice, Chooser, default_choice, find_candidates, group_credentials
 from .credentials import HeldCredential
-from .errors import RefusedSessionError, RejectedAnswerError
+from .errors import EventsNeededError, RefusedSessionError, RejectedAnswerError
 
 _NONCE_BITS: Final = 128
+_CHANCE_BITS: Final = 32
 #: The versions of the protocol that the wallet offers a server.
 MIN_VERSION: Final = SERVER_VERSION
 MAX_VERSION: Final = SERVER_VERSION
@@ -88,6 +92,7 @@ class Wallet:
     Attributes:
         configuration: the schemes that the wallet trusts; set it anew when they change.
         credentials: what is held, the oldest first.
+        timestamps: the way to time-stamp servers; without one, signatures have no time stamp.
     """
 
     def __init__(
@@ -98,10 +103,12 @@ class Wallet:
         *,
         clock: Clock = system_clock,
         random: RandomSource = SYSTEM_RANDOM,
+        timestamps: TimestampService | None = None,
     ) -> None:
         self._secret_key = secret_key
         self.configuration = configuration
         self.credentials = tuple(credentials)
+        self.timestamps = timestamps
         self._clock = clock
         self._random = random
 
@@ -131,7 +138,11 @@ class Wallet:
     def candidates(self, request: SessionRequest) -> Candidates:
         """All ways to satisfy each disjunction of a request with what is held."""
         return find_candidates(
-            request.disclose, self.credentials, at=self._clock().timestamp(), skip_expiry_check=request.skip_expiry_check
+            request.disclose,
+            self.credentials,
+            at=self._clock().timestamp(),
+            skip_expiry_check=request.skip_expiry_check,
+            non_revocation=request.revocation.keys(),
         )
 
     def read_request(self, body: bytes) -> SessionRequest:
@@ -185,13 +196,24 @@ class Wallet:
             earlier: what the session before this one in a chain disclosed (`PreparedAnswer.choice`); it is disclosed again.
 
         Raises:
-            MalformedRequestError, UnknownIdentifierError, RefusedSessionError: see `read_request`.
+            MalformedRequestError, UnknownIdentifierError, RefusedSessionError: see `read_request`; the latter also where a credential
+                of an earlier session was revoked since.
             UnsatisfiableRequestError: nothing held satisfies the request.
+            EventsNeededError: a witness is too old for the updates in the request.
+            VerificationError: the updates do not hold.
+            InvalidTimestampError: a signature cannot be stamped.
+            IdemixError: what the way to time-stamp servers raises.
         """
         request = self.read_request(body)
-        choice = (*choose(self.candidates(request)), *earlier)
+        self.take_updates(request)
+        choice = (*choose(self.candidates(request)), *self._renewed(earlier))
         groups, indices = group_credentials(choice)
-        disclosures = [held.credential.disclosure_builder(bases, self._random) for held, bases in groups]
+        for held, _ in groups:
+            if held.is_revoked or (held.type.id in request.revocation and held.witness is None):
+                raise RefusedSessionError(f"{held.type.id} cannot be proved not to be revoked")
+        disclosures = [
+            held.disclosure_builder(bases, self._random, proves_non_revocation=held.type.id in request.revocation) for held, bases in groups
+        ]
         context, nonce, made_at = request.proof_context(), request.proof_nonce(), int(self._clock().timestamp())
         if isinstance(request, IssuanceRequest):
             nonce2 = self._random.bits(_NONCE_BITS)
@@ -201,12 +223,116 @@ class Wallet:
             message = IssueCommitmentMessage(nonce2, proofs, indices=indices)
             return PreparedAnswer("commitments", _encode(message.to_json()), request, choice, builders, made_at)
         if isinstance(request, SignatureRequest):
-            signing_nonce = signature_nonce(nonce, request.message)
-            proofs = build_proof_list(disclosures, context=context, nonce=signing_nonce, is_signature=True, random=self._random)
-            signed = SignedMessage(signature=proofs, indices=indices, nonce=nonce, context=context, message=request.message)
+            signed = self._sign(request, [held for held, _ in groups], disclosures, indices)
             return PreparedAnswer("proofs", _encode(signed.to_json()), request, choice, (), made_at)
         proofs = build_proof_list(disclosures, context=context, nonce=nonce, is_signature=False, random=self._random)
         return PreparedAnswer("proofs", _encode(Disclosure(proofs, indices).to_json()), request, choice, (), made_at)
+
+    def _sign(
+        self, request: SignatureRequest, credentials: Sequence[HeldCredential], disclosures: Sequence[DisclosureBuilder], indices: Indices
+    ) -> SignedMessage:
+        """Make an attribute-based signature, stamped where there is a time-stamp server."""
+        stamp = self._timestamp(request.message, credentials, disclosures)
+        nonce = signature_nonce(request.proof_nonce(), request.message, None if stamp is None else stamp.signature.data)
+        context = request.proof_context()
+        return SignedMessage(
+            signature=build_proof_list(disclosures, context=context, nonce=nonce, is_signature=True, random=self._random),
+            indices=indices,
+            nonce=request.proof_nonce(),
+            context=context,
+            message=request.message,
+            timestamp=stamp,
+        )
+
+    def _timestamp(self, message: str, credentials: Sequence[HeldCredential], disclosures: Sequence[DisclosureBuilder]) -> Timestamp | None:
+        """Have a signature stamped; None where no credential's scheme has a time-stamp server, or there is no way to one."""
+        schemes = [self.configuration.schemes[held.type.id.scheme] for held in credentials]
+        if self.timestamps is None or not any(scheme.timestamp_server for scheme in schemes):
+            return None
+        stamped = [
+            Stamped(
+                A=builder.signature.A,
+                disclosed={index: builder.attributes[index] for index in builder.disclosed},
+                count=len(builder.attributes),
+                public_key=builder.public_key,
+            )
+            for builder in disclosures
+        ]
+        server = timestamp_server(schemes)
+        return request_timestamp(self.timestamps, server, stamped_value(message, stamped), now=self._clock())
+
+    def take_updates(self, request: SessionRequest) -> None:
+        """Bring the witnesses of the types for which a request asks non-revocation up to date, with the updates in it.
+
+        Raises:
+            MalformedError, VerificationError: an update is malformed or does not hold.
+            RefusedSessionError: the request holds updates, and none for a key of a credential that is held.
+            EventsNeededError: a witness is too old for them.
+        """
+        for type_id, wanted in request.revocation.items():
+            updates = {counter: Update.from_json(value, f"revocation.{type_id}.updates") for counter, value in wanted.updates.items()}
+            for counter, first_index in self.next_events(type_id).items():
+                if not updates:
+                    continue
+                if counter not in updates:
+                    raise RefusedSessionError(f"the request holds no revocation update for {type_id}, key {counter}")
+                newest = updates[counter].verify(self.configuration.public_key(type_id.issuer, counter))
+                if updates[counter].first_index(newest) > first_index:
+                    raise EventsNeededError(type_id, counter, first_index)
+                self.apply_update(type_id, updates[counter])
+
+    def next_events(self, credential_type: CredentialTypeId) -> dict[int, int]:
+        """By key counter, the index of the first revocation event that some witness of a type has not seen."""
+        first: dict[int, int] = {}
+        for held in self.credentials:
+            index = held.next_event if held.type.id == credential_type else None
+            if index is not None:
+                first[held.key_counter] = min(index, first.get(held.key_counter, index))
+        return first
+
+    def apply_update(self, credential_type: CredentialTypeId, update: Update) -> tuple[HeldCredential, ...]:
+        """Bring the witnesses of one type and key up to date.
+
+        Args:
+            credential_type: the type that the update is about.
+            update: from its issuer; see `next_events` for how far back it must reach.
+
+        Returns:
+            The credentials that are found revoked.
+
+        Raises:
+            UnknownPublicKeyError: the update is signed with an unknown key.
+            MissingEventsError, VerificationError, MalformedError: it starts too late or does not hold; then nothing is changed.
+        """
+        counter = update.signed_accumulator.key_counter
+        update.verify(self.configuration.public_key(credential_type.issuer, counter))
+        credentials = tuple(
+            held.updated(update) if held.type.id == credential_type and held.key_counter == counter else held for held in self.credentials
+        )
+        revoked = tuple(new for new, old in zip(credentials, self.credentials, strict=True) if new.is_revoked and not old.is_revoked)
+        self.credentials = credentials
+        return revoked
+
+    def due_updates(self) -> dict[CredentialTypeId, dict[int, int]]:
+        """Choose, at a regular look every ten seconds, the types whose updates are to be fetched now; see `update_probability`.
+
+        Returns:
+            Per type what `next_events` says.
+        """
+        now = self._clock().timestamp()
+        due: dict[CredentialTypeId, dict[int, int]] = {}
+        for held in self.credentials:
+            if held.witness is None or held.is_revoked:
+                continue
+            probability = update_probability(now - held.witness.updated_at, held.type.revocation_update_speed)
+            if self._random.bits(_CHANCE_BITS) < probability * 2**_CHANCE_BITS:
+                due[held.type.id] = self.next_events(held.type.id)
+        return due
+
+    def _renewed(self, choice: Choice) -> Choice:
+        """An earlier choice with the credentials as they are now, whose witnesses may have been updated since."""
+        held = {credential.hash: credential for credential in self.credentials}
+        return tuple(tuple(replace(pick, credential=held.get(pick.credential.hash, pick.credential)) for pick in way) for way in choice)
 
     def _commit(self, credential: CredentialRequest, context: mpz, nonce2: mpz) -> CredentialBuilder:
         credential_type = self.configuration.credential_types[credential.credential_type]
@@ -258,14 +384,25 @@ class Wallet:
         The week of signing is not sent: it is the one in which the answer was made or, where a new one has begun since, that.
         """
         credential_type = self.configuration.credential_types[credential.credential_type]
+        if credential.revocation_supported != (message.witness is not None):
+            raise RejectedAnswerError(
+                f"a non-revocation witness {'is missing from' if message.witness is None else 'came with'} {credential_type.id}"
+            )
+        e = None if message.witness is None else message.witness.e
         first, last = floor_to_week(made_at), floor_to_week(int(self._clock().timestamp()))
         try:
-            signature, integers = builder.construct(message, attribute_list(credential, credential_type, signed_at=first))
+            integers = attribute_list(credential, credential_type, signed_at=first, revocation_attribute=e)
+            signature, attributes = builder.construct(message, integers)
         except InvalidSignatureError:
             if first == last:
                 raise
-            signature, integers = builder.construct(message, attribute_list(credential, credential_type, signed_at=last))
-        return HeldCredential.of(credential_type, signature, integers, self.configuration)
+            integers = attribute_list(credential, credential_type, signed_at=last, revocation_attribute=e)
+            signature, attributes = builder.construct(message, integers)
+        held = HeldCredential.of(credential_type, signature, attributes, self.configuration)
+        if message.witness is None:
+            return held
+        accumulator = message.witness.signed_accumulator.verify(held.credential.public_key)
+        return replace(held, witness=replace(message.witness, updated_at=accumulator.time))
 
     def _keep(self, held: HeldCredential) -> None:
         """Add a credential; it takes the place of an equal one, and of one of which a holder has at most one."""

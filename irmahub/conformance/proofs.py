@@ -10,7 +10,7 @@ from gmpy2 import mpz
 from idemix.challenge import create_challenge
 from idemix.cl.commitment import commit
 from idemix.cl.signature import CLSignature
-from idemix.errors import IdemixError, InvalidProofError, InvalidSignatureError, MalformedError, MalformedProofError
+from idemix.errors import IdemixError, MalformedError
 from idemix.issuance.builder import CredentialBuilder
 from idemix.issuance.messages import IssueCommitmentMessage, IssueSignatureMessage
 from idemix.json_text import parse_json
@@ -18,6 +18,8 @@ from idemix.keys.public import PublicKey
 from idemix.proofs import CommitmentBuilder, DisclosureBuilder, ProofD, ProofList, ProofU, verify_proof_list
 from idemix.proofs.builder import Committed, CommittedList
 from irmahub.conformance.core import Case, Context, Departed, Mismatch, expect_equal, judge
+from irmahub.conformance.keyshare import compare_exchange
+from irmahub.conformance.reasons import expect_class
 
 Keys = Mapping[str, PublicKey]
 Record = Mapping[str, Any]
@@ -34,23 +36,7 @@ def cases(document: Mapping[str, Any], context: Context) -> Iterator[Case]:  # n
     for record in document["cases"]:
         run = _KINDS.get(record["kind"])
         if run is not None:
-            yield Case("cases", record["name"], functools.partial(run, record, keys), _later_row(record))
-
-
-def _later_row(record: Record) -> str | None:
-    """Return the row that brings the case: what the proofs carry, or the keyshare server's side."""
-    if record["kind"] == "keyshare_server":
-        return "I11"
-    try:
-        proofs = json.loads(record.get("prooflist_json", "[]"))
-    except ValueError:
-        return None
-    for proof in proofs if isinstance(proofs, list) else []:
-        if isinstance(proof, dict) and proof.get("nonrev_proof") is not None:
-            return "I9"
-        if isinstance(proof, dict) and proof.get("rangeproofs"):
-            return "I10"
-    return None
+            yield Case("cases", record["name"], functools.partial(run, record, keys))
 
 
 def _prooflist(record: Record, keys: Keys) -> Departed | None:
@@ -62,13 +48,14 @@ def _prooflist(record: Record, keys: Keys) -> Departed | None:
     try:
         proofs = ProofList.from_json(parse_json(record["prooflist_json"], "proofs"))
     except MalformedError as error:
-        if verdict not in ("valid", "parse_error"):
-            _expect_class(record["expected"]["reason"], error)
+        if verdict != "valid":
+            expect_class(record["expected"]["reason"], error)
         return verdict_of_ours(error=error)
     if verdict == "parse_error":
         raise Mismatch("read what the reference cannot read")
     if "proof_types" in detail:
         expect_equal("kinds of proof", [type(proof).__name__ for proof in proofs], detail["proof_types"])
+    revocation_indices = [_revocation_index(proof) for proof in proofs]
     error: IdemixError | None = None
     try:
         verify_proof_list(
@@ -79,13 +66,14 @@ def _prooflist(record: Record, keys: Keys) -> Departed | None:
             is_signature=is_signature,
             keyshare_groups=record["keyshare_servers"],
             blind_indices=_blind_indices(record, proofs),
+            revocation_indices=revocation_indices,
         )
     except IdemixError as refusal:
         error = refusal
         if record["negative"]:
-            _expect_class(record["expected"]["reason"], refusal)
-    if detail.get("contributions") and _is_computable(proofs, public_keys):
-        contributions = proofs.contributions(public_keys)
+            expect_class(record["expected"]["reason"], refusal)
+    if detail.get("contributions") and _is_computable(proofs, public_keys, revocation_indices):
+        contributions = proofs.contributions(public_keys, revocation_indices)
         expect_equal("contributions", contributions, [mpz(value) for value in detail["contributions"]])
         challenge = create_challenge(context, nonce, contributions, is_signature)
         expect_equal("challenge", challenge, mpz(detail["reconstructed_challenge"]))
@@ -98,14 +86,24 @@ def _prooflist(record: Record, keys: Keys) -> Departed | None:
         expect_equal("JSON", json.dumps(proofs.to_json(), separators=(",", ":")), record["prooflist_json"])
     if "crafted-" not in record["name"]:
         _recompute(record, detail, proofs, public_keys)
+    if verdict == "valid":
+        compare_exchange(record, keys, proofs)
     return outcome
 
 
-def _is_computable(proofs: ProofList, public_keys: list[PublicKey]) -> bool:
+def _revocation_index(proof: ProofD | ProofU) -> int | None:
+    """The base of the revocation attribute: in the recorded proofs that are about one it is the highest hidden attribute."""
+    return max(proof.a_responses, default=None) if isinstance(proof, ProofD) and proof.nonrev_proof is not None else None
+
+
+def _is_computable(proofs: ProofList, public_keys: list[PublicKey], revocation_indices: list[int | None]) -> bool:
     """Whether the list passes our checks of structure, so that its equations may be computed."""
     try:
-        for proof, key in zip(proofs, public_keys, strict=True):
-            proof.check_structure(key)
+        for proof, key, revocation_index in zip(proofs, public_keys, revocation_indices, strict=True):
+            if isinstance(proof, ProofD):
+                proof.check_structure(key, revocation_index=revocation_index)
+            else:
+                proof.check_structure(key)
     except (IdemixError, ValueError):
         return False
     return True
@@ -183,7 +181,7 @@ def _issuance_response(record: Record, keys: Keys) -> Departed | None:
         signature, values = builder.construct(message, attributes)
     except IdemixError as error:
         if record["negative"]:
-            _expect_class(record["expected"]["reason"], error)
+            expect_class(record["expected"]["reason"], error)
         return verdict_of_ours(error=error)
     outcome = verdict_of_ours(error=None)
     credential = record["expected"]["credential"]
@@ -200,29 +198,6 @@ def _issuance_response(record: Record, keys: Keys) -> Departed | None:
 
 def _without_null(value: Mapping[str, Any]) -> dict[str, Any]:
     return {name: element for name, element in value.items() if element is not None}
-
-
-#: The class of our refusal by what the recorded reason says.
-_REASONS = {
-    "Proof of correctness": InvalidProofError,
-    "The Signature on the attributes": InvalidSignatureError,
-    "challenge mismatch": InvalidProofError,
-    "response size out of bounds": InvalidProofError,
-    "secret key response differs": InvalidProofError,
-    "modular inverse does not exist": InvalidProofError,
-    "empty proof list": InvalidProofError,
-    "differs from number of proofs": MalformedProofError,
-    "reference panics": MalformedProofError,
-}
-
-
-def _expect_class(reason: str, error: IdemixError) -> None:
-    """Compare the class of our refusal with the kind of the recorded reason; a rule of ours may have refused before."""
-    expected = tuple(kind for part, kind in _REASONS.items() if part in reason)
-    if not expected:
-        raise Mismatch(f"a reason of no known kind: {reason!r}")
-    if error.departure is None and not isinstance(error, expected):
-        raise Mismatch(f"refused as {type(error).__name__}: {error}; recorded is {reason!r}")
 
 
 def _response_sizes(record: Record, keys: Keys) -> Departed | None:
@@ -256,13 +231,8 @@ def _response_sizes(record: Record, keys: Keys) -> Departed | None:
     return departed
 
 
-def _keyshare_server(record: Record, keys: Keys) -> Departed | None:  # noqa: ARG001
-    raise Mismatch("the keyshare server's side is not there yet")
-
-
 _KINDS: Mapping[str, Callable[[Record, Keys], Departed | None]] = {
     "prooflist": _prooflist,
     "issuance_response": _issuance_response,
     "response_sizes": _response_sizes,
-    "keyshare_server": _keyshare_server,
 }

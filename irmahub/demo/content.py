@@ -16,8 +16,8 @@ def _text(en: str, nl: str) -> Mapping[str, str]:
     return {"en": en, "nl": nl}
 
 
-def scheme(*, url: str, remote: str, public_url: str) -> NewScheme:
-    """The scheme, for clients at `url`, pushed to `remote`."""
+def scheme(*, url: str, remote: str, public_url: str, timestamp_server: str) -> NewScheme:
+    """The scheme, for clients at `url`, pushed to `remote`; its signatures are stamped at `timestamp_server`."""
     return NewScheme(
         id=SCHEME,
         url=url,
@@ -27,6 +27,7 @@ def scheme(*, url: str, remote: str, public_url: str) -> NewScheme:
         languages=("en", "nl"),
         remote=remote,
         public_url=public_url,
+        timestamp_server=timestamp_server,
     )
 
 

@@ -6,11 +6,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from git import Repo
 from rich.console import Console
 
@@ -26,12 +28,17 @@ from gateway.permissions import Permissions
 from gateway.requestors.models import NewKey, NewRequestor
 from idemix.clock import system_clock
 from idemix.errors import IdemixError
+from idemix.messages import SignedMessage
 from idemix.scheme.configuration import Configuration
+from idemix.timestamp import TimestampKeys
+from idemix.timestamp.server import TimestampServer
+from idemix.verification import ProofStatus, verify_signed_message
 from irmahub.applications import PUBLISHED, services_of
 from irmahub.demo import content
 from irmahub.demo.processes import Processes, answers, free_address
 from irmahub.requestor_client import RequestorClient
 from irmahub.settings import Settings
+from irmahub.timestamp_server import serving
 from irmahub.wallet_client import WalletClient, WalletFile
 
 #: How long the longest step, generating two keys, may take.
@@ -66,10 +73,13 @@ class Demo:
         self._folder = folder = folder.absolute()
         self._output = output
         self._console_address, self._gateway_address = free_address(8089), free_address(8088)
+        self._timestamp_address = free_address(8087)
+        self._timestamps = TimestampServer(f"{self._timestamp_address.url}/", Ed25519PrivateKey.generate())
         self._environment = {
             "IRMAHUB_DATA_DIRECTORY": str(folder),
             "IRMAHUB_CONSOLE_ADDRESS": str(self._console_address),
             "IRMAHUB_GATEWAY_ADDRESS": str(self._gateway_address),
+            "IRMAHUB_TIMESTAMP_KEYS": f"{self._timestamps.url} {self._timestamps.key}",
         }
         self.settings = Settings.from_environment(self._environment)
         self._processes = Processes(self._environment, folder / "logs")
@@ -90,7 +100,7 @@ class Demo:
         self._stack.callback(services.close)
         with self._step("Make the administrator"):
             actor = self._make_administrator(services)
-        with self._step("Start console, gateway and worker"):
+        with self._step("Start console, gateway and worker, and a time-stamp server"):
             self._start()
         with self._step("Author a scheme: two issuers, three credential types"):
             self._author(services, actor)
@@ -109,7 +119,7 @@ class Demo:
             self._issue_personal_data(requestor, wallet)
         with self._step("Disclose: over 18, and the city"):
             self._disclose(requestor, wallet)
-        with self._step("Sign a message with the full name"):
+        with self._step("Sign a message with the full name and a time stamp; verify it later"):
             self._sign(requestor, wallet)
         with self._step("Issue a student card to who discloses a name"):
             self._issue_student_card(requestor, wallet)
@@ -141,6 +151,7 @@ class Demo:
         return services.accounts.log_in(user.name, password, address=None).actor
 
     def _start(self) -> None:
+        self._stack.enter_context(serving(self._timestamps, self._timestamp_address))
         self._processes.start("serve")
         self._processes.start("worker")
         self._processes.wait_until("serve", lambda: answers(self.settings.gateway_url + "health"))
@@ -153,7 +164,8 @@ class Demo:
     def _author(self, services: Services, actor: Actor) -> None:
         remote = self._folder / "remotes" / f"{content.SCHEME}.git"
         Repo.init(remote, bare=True, mkdir=True, initial_branch="main")
-        draft = services.schemes.create(actor, content.scheme(url=self._public_url, remote=str(remote), public_url=""))
+        scheme = content.scheme(url=self._public_url, remote=str(remote), public_url="", timestamp_server=self._timestamps.url)
+        draft = services.schemes.create(actor, scheme)
         for issuer in content.issuers():
             services.schemes.add_issuer(actor, content.SCHEME, draft.name, issuer)
         for credential_type in content.credential_types():
@@ -209,7 +221,8 @@ class Demo:
         return configuration
 
     def _make_wallet(self) -> WalletClient:
-        return self._stack.enter_context(WalletClient(WalletFile(self._folder / "wallet.json"), self.published_configuration()))
+        file = WalletFile(self._folder / "wallet.json")
+        return self._stack.enter_context(WalletClient(file, self.published_configuration(), stamps=True))
 
     def _issue_personal_data(self, requestor: RequestorClient, wallet: WalletClient) -> None:
         credentials = [
@@ -226,8 +239,14 @@ class Demo:
         message = "I take part in the reading club of Zeedam."
         result = self._session(requestor, wallet, "signature", {"message": message, "disclose": [[[f"{PERSONAL}.fullName"]]]})
         self._expect(result, {f"{PERSONAL}.fullName": "Joke van der Meer"})
-        if result["signature"]["message"] != message:
-            raise DemoError("the signature is on another message")
+        signed = SignedMessage.from_json(result["signature"])
+        if signed.message != message or signed.timestamp is None:
+            raise DemoError("the signature is on another message, or without a time stamp")
+        keys = TimestampKeys.parse(self.settings.timestamp_keys)
+        in_ten_years = system_clock() + timedelta(days=3650)
+        verified = verify_signed_message(signed, None, wallet.wallet.configuration, now=in_ten_years, timestamp_keys=keys)
+        if verified.status is not ProofStatus.VALID:
+            raise DemoError(f"the signature is {verified.status.value} when it is verified on its own")
 
     def _issue_student_card(self, requestor: RequestorClient, wallet: WalletClient) -> None:
         credential = {"credential": STUDENT, "attributes": {"studentNumber": "s4711", "level": "Bachelor"}}

@@ -5,6 +5,7 @@ import pytest
 from gateway.config import ConfigurationError, GatewayConfig
 from gateway.permissions import Permissions
 from gateway.startup import decode_secret, read_public_key
+from idemix.timestamp import TimestampKeys
 
 
 def test_defaults_of_the_command() -> None:
@@ -98,6 +99,22 @@ def test_what_is_no_base64(text: str) -> None:
 def test_what_is_no_public_key(pem: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the library's words
         read_public_key(pem)
+
+
+def test_keys_of_time_stamp_servers() -> None:
+    key = "ed25519-" + "A" * 43 + "="
+    config = GatewayConfig.from_options({"timestamp_keys": {"https://a.example": [key]}})
+    assert config.timestamp_keys == TimestampKeys(frozenset({("https://a.example/", bytes(32))}))
+    assert GatewayConfig.from_options({}).timestamp_keys == TimestampKeys()
+    for value, option in (
+        ({"https://a.example": ["x"]}, "timestamp_keys.https://a.example"),
+        ({"https://a.example": key}, "timestamp_keys"),
+        ({"https://a.example": [1]}, "timestamp_keys"),
+        ([key], "timestamp_keys"),
+    ):
+        with pytest.raises(ConfigurationError) as caught:
+            GatewayConfig.from_options({"timestamp_keys": value})
+        assert [problem.option for problem in caught.value.problems] == [option]
 
 
 def test_options_without_effect_are_told() -> None:

@@ -7,11 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from gmpy2 import mpz
 
 from idemix.errors import MalformedProofError
 from idemix.messages import Disclosure, SignedMessage
 from idemix.proofs import build_proof_list
 from idemix.request import DisclosureRequest, SignatureRequest, parse_session_request
+from idemix.timestamp import Timestamp, TimestampSignature
 from idemix.verification import (
     AttributeStatus,
     IndexOutOfRangeError,
@@ -74,6 +76,17 @@ def test_matching_is_by_position(world: World) -> None:
     assert verify(world, request, [(one, {4, 5})], [[(0, 4), (0, 5)]]).status is ProofStatus.VALID
     swapped = verify(world, request, [(one, {4, 5})], [[(0, 5), (0, 4)]])
     assert (swapped.status, values(swapped)) == (ProofStatus.MISSING_ATTRIBUTES, [None])
+
+
+def test_an_attribute_beyond_those_of_the_type_is_refused(world: World) -> None:
+    """A signature on some attributes is one on these and a 0 as well."""
+    one = world.wallet.credentials[0]
+    longer = replace(one, credential=replace(one.credential, attributes=(*one.credential.attributes, mpz(0))))
+    request = request_for([[LEVEL]])
+    assert verify(world, request, [(one, {5})], [[(0, 5)]]).status is ProofStatus.VALID
+    with pytest.raises(MalformedProofError) as refusal:
+        verify(world, request, [(longer, {5})], [[(0, 5)]])
+    assert refusal.value.departure == "index-beyond-attributes"
 
 
 def test_extras_form_one_list_at_the_end(world: World) -> None:
@@ -236,7 +249,7 @@ def test_changed_signed_message(world: World) -> None:
     ):
         assert verify_signed_message(changed, request, schemes, now=now).status is ProofStatus.UNMATCHED_REQUEST
         assert verify_signed_message(changed, None, schemes, now=now).status is ProofStatus.INVALID
-    stamped = replace(message, timestamp={"Time": 1})
+    stamped = replace(message, timestamp=Timestamp(1, "", TimestampSignature("ed25519", b"", bytes(32))))
     assert verify_signed_message(stamped, request, schemes, now=now).status is ProofStatus.INVALID_TIMESTAMP
     empty = replace(message, signature=type(message.signature)(()))
     assert verify_signed_message(empty, request, schemes, now=now).status is ProofStatus.INVALID

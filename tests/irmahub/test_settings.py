@@ -30,6 +30,8 @@ def test_wrong_settings_are_reported_together() -> None:
                 "IRMAHUB_GATEWAY_URL": "ftp://x",
                 "IRMAHUB_WORKERS": "0",
                 "IRMAHUB_PROXIES": "-1",
+                "IRMAHUB_TIMESTAMP_KEYS": "https://a.example",
+                "IRMAHUB_TABLES_MIB": "lots",
                 "IRMAHUB_LOG_LEVEL": "loud",
                 "IRMAHUB_PRODUCTION": "perhaps",
             }
@@ -42,9 +44,22 @@ def test_wrong_settings_are_reported_together() -> None:
         "IRMAHUB_GATEWAY_URL",
         "IRMAHUB_WORKERS",
         "IRMAHUB_PROXIES",
+        "IRMAHUB_TIMESTAMP_KEYS",
+        "IRMAHUB_TABLES_MIB",
         "IRMAHUB_LOG_LEVEL",
         "IRMAHUB_PRODUCTION",
     }
+
+
+def test_keys_of_time_stamp_servers() -> None:
+    one, other = (f"ed25519-{letter * 43}=" for letter in "AE")
+    text = f"https://a.example/ {one}, https://b.example {other},https://a.example/ {other}"
+    keys = Settings.from_environment({"IRMAHUB_TIMESTAMP_KEYS": text}).timestamp_keys
+    assert keys == {"https://a.example/": (one, other), "https://b.example": (other,)}
+    for wrong in ("https://a.example x", f"a.example {one}", f"https://a.example {one},", one):
+        with pytest.raises(SettingsError) as caught:
+            Settings.from_environment({"IRMAHUB_TIMESTAMP_KEYS": wrong})
+        assert set(caught.value.errors) == {"IRMAHUB_TIMESTAMP_KEYS"}
 
 
 @pytest.mark.parametrize(

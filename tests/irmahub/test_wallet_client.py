@@ -50,11 +50,11 @@ def test_issuance_is_kept_in_the_file(gateway: TestGateway, connect: Connect, tm
     file = WalletFile(tmp_path / "deep" / "wallet.json")
     wallet = file.load(irma_demo(), clock=gateway.clock)
     file.save(wallet)
-    client = connect(gateway, wallet=file, configuration=irma_demo())
+    client = connect(gateway, wallet=file, configuration=irma_demo(), clock=gateway.clock)
     outcome = client.run(gateway.start(ISSUANCE)["sessionPtr"])
     assert [str(held.type.id) for held in outcome.received] == [CARD]
     assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
-    again = connect(gateway, wallet=file, configuration=irma_demo())
+    again = connect(gateway, wallet=file, configuration=irma_demo(), clock=gateway.clock)
     assert again.key_counters(CARD) == client.key_counters(CARD) == [2]
     again.run((package := gateway.start(DISCLOSURE))["sessionPtr"])
     assert gateway.result(package)["proofStatus"] == "VALID"

@@ -9,13 +9,17 @@ from typing import Any
 from gateway.scheme_files import read_configuration
 from idemix.request import RequestorRequest, parse_session_request
 from idemix.scheme.configuration import Configuration
+from idemix.scheme.identifiers import CredentialTypeId
 from idemix.session.engine import EngineSettings, SessionEngine
 from idemix.session.randomness import SystemRandomness
 from idemix.session.replies import NextSessionNeeded
+from idemix.session.revocation import RevocationStates
 from idemix.session.session import Session
+from idemix.timestamp import NO_KEYS, TimestampKeys
 from idemix.wallet import Outcome, PreparedAnswer, Wallet
 from irmahub.conformance.requests import KeyFiles
 from tests.support.clock import START, SettableClock
+from tests.support.revocation import MemoryAuthority
 from tests.support.shared import shared
 
 DISCLOSURE = "https://irma.app/ld/request/disclosure/v2"
@@ -28,6 +32,9 @@ STUDENT_CARD = {
 FULL_NAME = {"credential": "irma-demo.MijnOverheid.fullName", "attributes": {"firstnames": "J", "firstname": "J", "familyname": "S"}}
 SINGLETON = {"credential": "irma-demo.MijnOverheid.singleton", "attributes": {"BSN": "12345"}}
 BALLOT = {"credential": "irma-demo.stemmen.stempas", "attributes": {"election": "plantsoen"}}
+#: A credential type that can be revoked, of which a holder has one at most.
+ROOT = CredentialTypeId("irma-demo.MijnOverheid.root")
+BSN = "irma-demo.MijnOverheid.root.BSN"
 APP = "app's own secret 012"
 
 
@@ -54,6 +61,11 @@ def issuance(*credentials: Any, **fields: Any) -> dict[str, Any]:
     return {"@context": ISSUANCE, "credentials": list(credentials), **fields}
 
 
+def root(revocation_key: str, bsn: str = "299792458") -> dict[str, Any]:
+    """A credential of the type `ROOT` to issue."""
+    return {"credential": str(ROOT), "attributes": {"BSN": bsn}, "revocationKey": revocation_key}
+
+
 def encode(value: Any) -> bytes:
     """What travels of a reply."""
     return json.dumps(value.to_json() if hasattr(value, "to_json") else value).encode()
@@ -74,10 +86,18 @@ class World:
         self.configuration = recorded_configuration()
         self.keys = KeyFiles(self.configuration, shared("schemes", "testdata", "privatekeys"))
         self.randomness = SystemRandomness()
+        self.revocation: RevocationStates | None = None
         self.engine = self.new_engine()
         self.wallet = self.new_wallet()
 
-    def new_engine(self, **settings: Any) -> SessionEngine:
+    def with_authority(self) -> MemoryAuthority:
+        """Let credentials of the type `ROOT` be revocable, and return their authority."""
+        authority = MemoryAuthority(self.configuration, self.keys, self.clock, ROOT)
+        self.revocation = authority
+        self.engine = self.new_engine()
+        return authority
+
+    def new_engine(self, *, timestamp_keys: TimestampKeys = NO_KEYS, **settings: Any) -> SessionEngine:
         return SessionEngine(
             self.configuration,
             self.keys,
@@ -85,6 +105,8 @@ class World:
             self.clock,
             self.randomness,
             lambda error: {"error": error.code, "message": str(error)},
+            timestamp_keys=timestamp_keys,
+            revocation=self.revocation,
         )
 
     def new_wallet(self) -> Wallet:

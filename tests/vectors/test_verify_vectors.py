@@ -9,23 +9,16 @@ from irmahub.conformance import verification as shape
 from irmahub.conformance.core import Case, Context, Departed
 from tests.support.shared import shared
 
-#: The rows whose cases wait: time stamps, non-revocation, range proofs.
-LATER = {"I8", "I9", "I10"}
-
 
 def recorded() -> list[Case]:
     context = Context(folder=shared("vectors"), schemes=shared("schemes"))
     return list(shape.cases(json.loads(Path(context.folder, "verify.json").read_bytes()), context))
 
 
-@pytest.mark.parametrize("case", [case for case in recorded() if case.row is None], ids=lambda case: case.name)
+@pytest.mark.parametrize("case", recorded(), ids=lambda case: case.name)
 def test_verification(case: Case) -> None:
     outcome = case.run()
     if case.name == "crafted-overlap-false-value":
         assert outcome == Departed("overlapping-indices")
     elif outcome is not None:
         assert case.name.startswith("lenient-")
-
-
-def test_others_wait_for_a_known_row() -> None:
-    assert {case.row for case in recorded()} <= LATER | {None}

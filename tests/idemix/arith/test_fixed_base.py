@@ -1,5 +1,7 @@
 """Products of powers by tables."""
 
+import os
+import sys
 import threading
 from math import prod
 
@@ -9,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from idemix.arith import fixed_base
-from idemix.arith.fixed_base import CombShape, PowerProducts, TableCache
+from idemix.arith.fixed_base import TABLES, CombShape, PowerProducts, TableCache
+from idemix.keys.public import PublicKey
 from tests.support.randomness import SeededRandom
 
 MODULUS = (mpz(1) << 127) - 1
@@ -64,6 +67,36 @@ def test_the_bound_holds_and_the_least_recently_used_go_first() -> None:
     assert cache.size_bytes == 0
 
 
+def test_fifty_keys_share_the_bound() -> None:
+    """Keys that are used in turn: their tables never take more than the bound, and the memory is what is counted."""
+    random = SeededRandom("fifty keys")
+    moduli = [random.bits(1024).bit_set(1023).bit_set(0) for _ in range(50)]
+    keys = [PublicKey(counter=0, expires_at=0, N=N, Z=mpz(4), S=mpz(16), R=tuple(mpz(2) ** (2 * i + 6) for i in range(4))) for N in moduli]
+    exponents = {index: random.bits(590) for index in range(4)}
+    bound = 16 << 20
+    previous = TABLES.max_bytes
+    TABLES.clear()
+    TABLES.set_max_bytes(bound)
+    try:
+        seen = set()
+        for key in keys * 2:
+            results = {key.power_product(Z=-5, S=exponents[0], R=exponents) for _ in range(3)}
+            assert len(results) == 1
+            assert TABLES.size_bytes <= bound
+            held = {modulus for modulus in moduli if modulus in TABLES}
+            assert key.N in held
+            seen |= held
+            combs = [comb for modulus in held for comb in TABLES._entries[modulus].combs.values()]
+            assert sum(sys.getsizeof(entry) for comb in combs for table in comb.blocks for entry in table) <= TABLES.size_bytes
+        assert seen == set(moduli)
+        assert 1 < len(held) < 50
+        assert keys[-1].N in held
+        assert keys[0].N not in held
+    finally:
+        TABLES.set_max_bytes(previous)
+        TABLES.clear()
+
+
 def test_without_room_the_result_is_right() -> None:
     products = make(TableCache(0))
     terms = [(base, mpz(1 << 150)) for base in BASES]
@@ -80,6 +113,29 @@ def test_many_threads_get_the_same() -> None:
     for thread in threads:
         thread.join()
     assert results == [plain(terms)] * 40
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_process_forked_while_tables_are_built_builds_its_own() -> None:
+    products, terms = make(TABLES), [(base, mpz(1) << 150) for base in BASES]
+    products.build()
+    # As where another thread is at it.
+    TABLES._lock.acquire()
+    try:
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            inherited = TABLES.size_bytes
+            right = [products.product(terms) for _ in range(3)] == [plain(terms)] * 3
+            os.write(writing, f"{inherited} {right} {TABLES.size_bytes > 0}".encode())
+            os._exit(0)
+    finally:
+        TABLES._lock.release()
+        TABLES.clear()
+    os.close(writing)
+    with os.fdopen(reading) as answer:
+        assert answer.read() == "0 True True"
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_a_base_without_inverse_has_no_negative_power() -> None:

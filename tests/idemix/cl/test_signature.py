@@ -12,7 +12,6 @@ from idemix.challenge import hash_integer
 from idemix.cl.commitment import commit
 from idemix.cl.signature import CLSignature, attribute_exponent, represent_to_bases, sign, sign_commitment
 from idemix.errors import InvalidSignatureError, MalformedProofError
-from idemix.keys.private import PrivateKey
 from tests.support.keys import key_pair
 from tests.support.randomness import SeededRandom
 
@@ -113,12 +112,6 @@ def test_a_commitment_that_is_no_square_has_its_root_too(seed: int) -> None:
     # Whether it had one would depend on the secret order.
     signature, Q = sign_commitment(PAIR.private, KEY, ATTRIBUTES, KEY.N - 1, SeededRandom(seed))
     assert pow(signature.A, signature.e, KEY.N) == Q
-
-
-def test_a_fault_of_computation_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(PrivateKey, "root", lambda self, value, e: self.power(value, e) + self.p)
-    with pytest.raises(InvalidSignatureError, match="wrongly"):
-        sign_commitment(PAIR.private, KEY, ATTRIBUTES, mpz(1), SeededRandom(6))
 
 
 def test_long_attributes_are_hashed() -> None:

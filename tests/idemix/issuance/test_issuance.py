@@ -9,13 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from idemix.credential.credential import Credential, generate_secret_key
-from idemix.errors import InvalidProofError, InvalidSignatureError, MalformedAttributeError, MalformedProofError
+from idemix.errors import InvalidProofError, InvalidSignatureError, InvalidWitnessError, MalformedAttributeError, MalformedProofError
 from idemix.issuance.builder import CredentialBuilder
 from idemix.issuance.issuer import sign_credential
 from idemix.issuance.messages import IssueCommitmentMessage, IssueSignatureMessage
 from idemix.json_text import parse_json
 from idemix.messages import DisclosedIndex
 from idemix.proofs import ProofList, ProofU, build_proof_list, verify_proof_list
+from idemix.revocation import Update, Witness
 from tests.support.keys import key_pair
 from tests.support.randomness import SeededRandom
 
@@ -81,6 +82,23 @@ def test_another_answer_is_refused(message: IssueSignatureMessage, error: type[E
     BUILDER.construct(MESSAGE, ATTRIBUTES)
     with pytest.raises(error):
         BUILDER.construct(message, ATTRIBUTES)
+
+
+def test_answer_with_a_witness() -> None:
+    update = Update.initial(PAIR.private, now=1_800_000_000)
+    witness = Witness.issue(PAIR.private, update.signed_accumulator, update.verify(KEY))
+    attributes = [mpz(1001), witness.e]
+    builder, proofs = start(SeededRandom("witness"), set())
+    message = replace(answer(proofs, attributes, set(), SeededRandom("issuer")), witness=witness)
+    received = IssueSignatureMessage.from_json(parse_json(json.dumps(message.to_json()), "message"))
+    assert received == message
+    assert list(message.to_json()) == ["proof", "signature", "nonrev"]
+    _, values = builder.construct(received, attributes)
+    assert values[2] == witness.e
+    with pytest.raises(InvalidWitnessError, match="accumulator"):
+        builder.construct(replace(message, witness=replace(witness, u=witness.u + 1)), attributes)
+    with pytest.raises(InvalidWitnessError, match="attribute"):
+        builder.construct(message, [mpz(1001), mpz(1002)])
 
 
 def test_other_attributes_are_refused() -> None:

@@ -1,14 +1,16 @@
 """Making key pairs."""
 
 import multiprocessing
+from dataclasses import replace
 
 import gmpy2
 import pytest
 
 from idemix.errors import CancelledError, MalformedKeyError
-from idemix.keys.generate import KeyPair, generate_key_pair
+from idemix.keys.generate import KeyPair, add_revocation, generate_key_pair
 from idemix.keys.private import PrivateKey
 from idemix.keys.public import PublicKey
+from idemix.revocation import Update
 from tests.support.randomness import SeededRandom
 
 
@@ -58,3 +60,23 @@ def test_other_lengths_are_refused() -> None:
         generate_key_pair(512, counter=0, expires_at=0, bases=2)
     with pytest.raises(ValueError, match="base"):
         generate_key_pair(1024, counter=0, expires_at=0, bases=1)
+
+
+def test_revocation_is_added_to_an_older_key() -> None:
+    pair = generate_key_pair(1024, counter=0, expires_at=0, bases=3, random=SeededRandom(4))
+    old = KeyPair(replace(pair.public, G=None, H=None, ecdsa=None), replace(pair.private, ecdsa=None))
+    assert not old.public.supports_revocation
+    new = add_revocation(old)
+    check(new, 1024, 3)
+    assert replace(new.public, G=None, H=None, ecdsa=None) == old.public
+    update = Update.initial(new.private, now=0)
+    assert update.verify(new.public).index == 0
+
+
+def test_revocation_is_added_once_and_to_keys_that_belong_together() -> None:
+    pair = generate_key_pair(1024, counter=0, expires_at=0, bases=3, random=SeededRandom(4))
+    old = KeyPair(replace(pair.public, G=None, H=None, ecdsa=None), replace(pair.private, ecdsa=None))
+    others = [pair, KeyPair(old.public, pair.private), KeyPair(old.public, replace(old.private, counter=1))]
+    for other in (*others, KeyPair(replace(old.public, H=pair.public.H), old.private)):
+        with pytest.raises(MalformedKeyError):
+            add_revocation(other)

@@ -1,11 +1,14 @@
 """Private keys and their XML."""
 
 import re
+from itertools import count
 
 import pytest
 from gmpy2 import mpz
 
-from idemix.errors import MalformedKeyError
+from idemix.arith.modular import powmod_secret
+from idemix.errors import ComputationError, MalformedKeyError
+from idemix.keys import private
 from idemix.keys.private import PrivateKey
 from tests.support.keys import key_pair
 from tests.support.randomness import SeededRandom
@@ -37,6 +40,30 @@ def test_power_is_that_modulo_n() -> None:
         assert KEY.power(base, exponent) == pow(base, exponent, KEY.N)
     # Also where the base is no square, and its order is not that of the squares.
     assert KEY.power(KEY.N - 1, KEY.order) == pow(KEY.N - 1, KEY.order, KEY.N)
+
+
+def test_root_is_that_modulo_n() -> None:
+    random = SeededRandom()
+    for value in (random.below(KEY.N), random.below(KEY.N), KEY.N - 1):
+        assert pow(KEY.root(value, mpz(65537)), 65537, KEY.N) == value
+
+
+@pytest.mark.parametrize("half", [0, 1])
+def test_a_root_that_goes_wrong_in_one_half_is_noticed(half: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    halves = count()
+
+    def faulty(base: mpz, exponent: mpz, modulus: mpz) -> mpz:
+        return powmod_secret(base, exponent, modulus) ^ (next(halves) == half)
+
+    monkeypatch.setattr(private, "powmod_secret", faulty)
+    with pytest.raises(ComputationError, match="halves disagree"):
+        KEY.root(mpz(4), mpz(65537))
+
+
+def test_a_root_that_is_combined_wrongly_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PrivateKey, "_combine", lambda self, value_p, value_q: value_q)
+    with pytest.raises(ComputationError, match="halves disagree"):
+        KEY.root(mpz(4), mpz(65537))
 
 
 def changed(pattern: str, replacement: str) -> str:

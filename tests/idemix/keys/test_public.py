@@ -1,5 +1,6 @@
 """Public keys and their XML."""
 
+import base64
 import re
 from dataclasses import replace
 
@@ -12,6 +13,8 @@ from tests.support.keys import key_pair
 
 KEY = key_pair("issuer-1024").public
 XML = KEY.to_xml().decode()
+#: The key's ECDSA key, with one bit changed in the number of its curve, which is then none that is known.
+UNKNOWN_CURVE = base64.b64encode((KEY.ecdsa or b"").replace(bytes.fromhex("2a8648ce3d030107"), bytes.fromhex("2a8648ce3d0c0107"))).decode()
 
 
 def test_what_is_written_is_read() -> None:
@@ -68,6 +71,7 @@ def changed(pattern: str, replacement: str) -> str:
         pytest.param(changed('length="432000"', 'length="  "'), "Features/Epoch", id="blank epoch"),
         pytest.param(changed("<ECDSA>.*</ECDSA>", "<ECDSA>!</ECDSA>"), "ECDSA", id="ECDSA no base64"),
         pytest.param(changed("<ECDSA>.*</ECDSA>", "<ECDSA>AAAA</ECDSA>"), "ECDSA", id="ECDSA no key"),
+        pytest.param(changed("<ECDSA>.*</ECDSA>", f"<ECDSA>{UNKNOWN_CURVE}</ECDSA>"), "ECDSA", id="ECDSA on a curve of another number"),
         pytest.param(changed("<IssuerPublicKey", "<!DOCTYPE x><IssuerPublicKey"), "", id="document type"),
         pytest.param(changed("UTF-8", "ISO-8859-1"), "", id="another encoding"),
         pytest.param(changed("zurich", "geneva"), "", id="another namespace"),

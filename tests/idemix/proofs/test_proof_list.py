@@ -14,10 +14,13 @@ from hypothesis import strategies as st
 from idemix.cl.signature import sign
 from idemix.credential.credential import Credential, generate_secret_key
 from idemix.departures import DEPARTURES
-from idemix.errors import IdemixError, InvalidProofError, MalformedProofError
+from idemix.errors import ChallengeMismatchError, IdemixError, InvalidProofError, MalformedProofError
 from idemix.json_text import parse_json
 from idemix.keys.public import PublicKey
 from idemix.proofs import CommitmentBuilder, ProofD, ProofList, ProofU, build_proof_list, verify_proof_list
+from idemix.rangeproof import AT_LEAST, Statement
+from idemix.rangeproof.proof import range_contributions
+from tests.idemix.revocation.chain import make_chain
 from tests.support.keys import key_pair
 from tests.support.randomness import SeededRandom
 
@@ -51,6 +54,32 @@ BLIND_INDICES = [None, BLIND]
 
 def verify(proofs: ProofList, keys: list[PublicKey] = KEYS, **changes: Any) -> None:
     verify_proof_list(proofs, keys, **{**SESSION, "blind_indices": BLIND_INDICES, "require_metadata": True, **changes})
+
+
+def test_other_proofs_of_a_disclosure_are_hashed_in_their_order() -> None:
+    """After A' and Z̃ the non-revocation proof, then the range proofs; here one is about the revocation attribute as well."""
+    witness = make_chain(0).witnesses[0]
+    held = credential("issuer-1024", 1001, witness.e, 42)
+    statements = {3: [Statement(AT_LEAST, 18)], 2: [Statement(AT_LEAST, 8)]}
+    builder = held.disclosure_builder({1}, RANDOM, statements, witness=witness, revocation_index=2)
+    written = json.dumps(build_proof_list([builder], **SESSION, random=RANDOM).to_json())
+    proofs = ProofList.from_json(json.loads(written))
+    verify(proofs, [KEY], blind_indices=None, revocation_indices=[2])
+    (proof,) = proofs
+    assert isinstance(proof, ProofD)
+    assert proof.nonrev_proof is not None
+    assert list(proof.to_json())[-2:] == ["nonrev_proof", "rangeproofs"]
+    assert proof.contributions(KEY, 2)[2:] == (
+        *proof.nonrev_proof.contributions(KEY, proof.c, proof.a_responses[2]),
+        *range_contributions(proof.range_proofs, proof.a_responses, KEY, proof.c),
+    )
+    for lacking in (
+        replace(proof, nonrev_proof=None),
+        replace(proof, range_proofs={}),
+        replace(proof, range_proofs={3: proof.range_proofs[3]}),
+    ):
+        with pytest.raises(ChallengeMismatchError):
+            verify(ProofList((lacking,)), [KEY], blind_indices=None, revocation_indices=[2])
 
 
 @settings(deadline=None, max_examples=20)
@@ -208,7 +237,7 @@ DISCLOSURE_CHANGES = {
     "A negative": (put("A", -4), None),
     "A a fraction": (put("A", 1.5), None),
     "another non-revocation proof": (put("nonrev_proof", {}), None),
-    "range proofs": (put("rangeproofs", {"2": []}), None),
+    "no range proofs on an attribute": (put("rangeproofs", {"3": []}), "range-proof-form"),
     "range proofs a list": (put("rangeproofs", []), None),
     "range proofs a number": (put("rangeproofs", 0), None),
 }

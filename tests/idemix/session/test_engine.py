@@ -6,11 +6,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from gmpy2 import mpz
 
 from idemix.credential.metadata import MAX_VALIDITY_WEEKS, WEEK_SECONDS, floor_to_week
 from idemix.errors import IdemixError, MalformedRequestError, SessionError, UnknownIdentifierError
 from idemix.integers import encode_integer
 from idemix.request import RequestRuleError, parse_session_request
+from idemix.revocation import IssuanceRecord
 from idemix.session.access import check_host
 from idemix.session.engine import RETRY_WINDOW
 from idemix.session.errors import (
@@ -32,6 +34,7 @@ from idemix.session.errors import (
     WrongEndpointError,
 )
 from idemix.session.replies import NextSessionNeeded, frontend_status
+from idemix.session.revocation import NoRevocation
 from idemix.session.session import FrontendAuth, Session
 from idemix.session.status import PairingMethod, Status
 from idemix.verification import AttributeStatus, ProofStatus
@@ -39,6 +42,7 @@ from tests.support.sessions import (
     APP,
     BALLOT,
     FULL_NAME,
+    ROOT,
     SINGLETON,
     STUDENT_CARD,
     World,
@@ -346,6 +350,24 @@ def test_non_revocation_cannot_be_asked_without_its_state(world: World) -> None:
     with pytest.raises(SessionFailedError, match=r"irma-demo\.MijnOverheid\.root") as refusal:
         world.connect(session)
     assert isinstance(refusal.value.cause, RevocationStateError)
+
+
+def test_credential_that_can_be_revoked_needs_a_revocation_key(world: World) -> None:
+    world.with_authority()
+    with pytest.raises(RequestRuleError, match=f"revocation enabled for {ROOT} but no revocationKey specified"):
+        world.start(issuance({"credential": str(ROOT), "attributes": {"BSN": "1"}}))
+
+
+def test_without_a_state_of_revocation_there_is_nothing_to_issue_with() -> None:
+    states = NoRevocation()
+    record = IssuanceRecord("k", str(ROOT), 2, mpz(17), 0, 0)
+    for ask in (
+        lambda: states.accumulator(ROOT, 2),
+        lambda: states.record(record),
+        lambda: states.updates(ROOT, count=1, max_age_seconds=1),
+    ):
+        with pytest.raises(RevocationStateError, match=str(ROOT)):
+            ask()
 
 
 def test_first_answer_to_the_app(world: World) -> None:
