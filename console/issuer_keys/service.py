@@ -88,7 +88,8 @@ class IssuerKeys:
             found = self._generating(job, trees)
             rows[found.issuer_id, found.counter] = found
         for key in self._custody.issuer_keys.list(system, issuer_id):
-            rows[key.issuer_id, key.counter] = self._registered(key, trees)
+            if scheme_id in (None, key.issuer_id.partition(".")[0]):
+                rows[key.issuer_id, key.counter] = self._registered(key, trees)
         return tuple(
             info
             for (issuer, _), info in sorted(rows.items())
@@ -388,8 +389,7 @@ class IssuerKeys:
     def _may_activate_at(self, key: RegisteredKey) -> datetime | None:
         if key.seen_live_at is None:
             return None
-        scheme = self._schemes.get(system_actor("issuer keys"), key.issuer_id.partition(".")[0])
-        demo = scheme.channel is Channel.DEMO and not self._settings.production
+        demo = self._schemes.channel(key.issuer_id.partition(".")[0]) is Channel.DEMO and not self._settings.production
         return key.seen_live_at + (self._settings.demo_waiting_period if demo else self._settings.waiting_period)
 
     def _demand_live(self, key: RegisteredKey) -> None:

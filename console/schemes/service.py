@@ -612,6 +612,10 @@ class Schemes:
         """The published branch."""
         return str(self._row(scheme_id).settings["branch"])
 
+    def channel(self, scheme_id: str) -> Channel:
+        """For whom a scheme is."""
+        return self._row(scheme_id).channel
+
     # --- inside ---
 
     def _check_import(self, actor: Actor, new: SchemeImport) -> SourceKind:

@@ -104,7 +104,7 @@ PARITY = {
 #: What is not an action of its own: signing in and out, making the first administrator, and the parts that services call of each other.
 APART = {
     "accounts": {"authenticate_token", "create_first_administrator", "has_users", "log_in", "log_out", "resume"},
-    "schemes": {"branch", "draft_at", "public_address", "register_keys", "remote", "save", "serve", "version_commit"},
+    "schemes": {"branch", "channel", "draft_at", "public_address", "register_keys", "remote", "save", "serve", "version_commit"},
     # What stands beside a form; the API gives it with the document, the scheme and the check.
     "drafts": {"card", "document_at", "findings", "languages", "logo", "public_keys"},
     "publishing": {"flow"},
