@@ -151,8 +151,10 @@ def posted_changes(form: Form, found: FormPlan) -> tuple[Values, dict[str, Messa
     """
     changes: Values = {}
     errors: dict[str, Message] = {}
+    # Of a box that is not ticked a browser sends nothing; only a whole form, which names the commit it shows, says so by its silence.
+    whole = bool(request.form.get("seen"))
     for item in found:
-        if item.lock is not None or (item.text.control is not Control.CHECK and item.key not in request.form):
+        if item.lock is not None or (item.key not in request.form and not (whole and item.text.control is Control.CHECK)):
             continue
         posted = form[item.key].data if item.text.control is Control.CHECK else request.form[item.key].replace("\r\n", "\n")
         before = item.shown.isoformat() if isinstance(item.shown, date) else item.shown

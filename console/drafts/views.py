@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
-from flask import Blueprint, Response, flash, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
@@ -256,7 +256,7 @@ def _act(action: str, scheme_id: str, draft: str, path: str, saved: Saved) -> Sa
 def _decided(scheme_id: str, draft: str, path: str) -> ResponseReturnValue:
     """Save again with what was decided on conflicts; a decision on another state than the present one is asked for again."""
     seen = request.form.get("seen", "")
-    changes = _frozen(json.loads(request.form.get("changes", "{}")))
+    changes = _sent_changes()
     decisions = {key: decision for (_, key), decision in _decisions().items()}
     decided_on = request.form["decided_on"]
     edit = partial(services().drafts.edit, actor(), scheme_id, draft, path, changes, seen=seen, partly=True)
@@ -269,6 +269,17 @@ def _decided(scheme_id: str, draft: str, path: str) -> ResponseReturnValue:
         return _conflict_page(saved.document.draft, saved.conflicts, request.path, saved.document.draft.head, seen=seen, changes=changes)
     flash(gettext("Both changes are in the draft now, as you decided."), "ok")
     return redirect(url_for("drafts.edit_document", scheme_id=scheme_id, draft=draft, path=path))
+
+
+def _sent_changes() -> dict[str, Any]:
+    """The changes that a page of conflicts carries along; a page of ours sends no other than an object."""
+    try:
+        changes = json.loads(request.form.get("changes", "{}"))
+    except (ValueError, RecursionError):
+        abort(400)
+    if not isinstance(changes, dict):
+        abort(400)
+    return dict(_frozen(changes))
 
 
 def _decisions() -> dict[tuple[str, str], Any]:

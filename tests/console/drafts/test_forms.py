@@ -59,7 +59,7 @@ def view(document: Document, published: Document | None = None) -> DocumentView:
 
 def browser_values(app: Flask, shown: DocumentView) -> dict[str, str]:
     """What a browser sends of an untouched form: what the page holds, with the line ends of a browser."""
-    sent: dict[str, str] = {}
+    sent = {"seen": shown.draft.head}
     with app.test_request_context():
         form, found = document_form(shown)
         for item in found:
