@@ -4,7 +4,7 @@ A field that comes back as it was shown is no change, whatever a browser does to
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any, Final
@@ -21,7 +21,7 @@ from console.drafts.models import DocumentView, Lock
 from console.drafts.service import lock_of
 from console.forms import Form
 from gateway.inputs import Message
-from idemix.scheme.documents import Field, Group, Kind, Value, Values, find_place
+from idemix.scheme.documents import Field, Group, Kind, Value, Values, find_place, value_of
 
 _PLAIN: Final = {"spellcheck": "false", "autocapitalize": "none"}
 _MULTILINE: Final = frozenset({Control.TEXT, Control.LIST, Control.DEPENDENCIES, Control.PARTS})
@@ -283,16 +283,10 @@ def _parsed(item: FormField, posted: Any) -> Value:
         )
     if control is Control.PARTS:
         try:
-            return _frozen(json.loads(text))
+            return value_of(json.loads(text))
         except (ValueError, RecursionError) as error:
             raise ValueError(Message("must be JSON")) from error
     return text
-
-
-def _frozen(value: Any) -> Value:
-    if isinstance(value, list):
-        return tuple(map(_frozen, value))
-    return {key: _frozen(part) for key, part in value.items()} if isinstance(value, Mapping) else value
 
 
 def _tuple(value: Value) -> tuple[Value, ...]:

@@ -28,7 +28,7 @@ from console.schemes.models import NewAttribute, NewCredentialType, NewIssuer
 from gateway.authorization import Action, authorize, issuer_scope, may, scheme_scope
 from gateway.inputs import ConflictError, InvalidInputError
 from idemix.errors import MalformedSchemeError
-from idemix.scheme.documents import Value
+from idemix.scheme.documents import Value, value_of
 from idemix.scheme.merge import Conflict, Side
 
 drafts = Blueprint("drafts", __name__, url_prefix="/schemes/<scheme_id>/drafts/<draft>")
@@ -279,7 +279,7 @@ def _sent_changes() -> dict[str, Any]:
         abort(400)
     if not isinstance(changes, dict):
         abort(400)
-    return dict(_frozen(changes))
+    return {key: value_of(value) for key, value in changes.items()}
 
 
 def _decisions() -> dict[tuple[str, str], Any]:
@@ -375,9 +375,3 @@ def _texts(name: str, languages: tuple[str, ...]) -> dict[str, str]:
 
 def _uploaded(form: Any) -> bytes:
     return form.logo.data.read() if form.logo.data else b""
-
-
-def _frozen(value: Any) -> Any:
-    if isinstance(value, list):
-        return tuple(map(_frozen, value))
-    return {key: _frozen(part) for key, part in value.items()} if isinstance(value, dict) else value

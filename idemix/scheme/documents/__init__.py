@@ -2,6 +2,7 @@
 
 from .document import Document, Place, document_kind, find_place, new_document, typed_values
 from .fields import CREDENTIAL_TYPE, ISSUER, REQUESTOR_SCHEME, REQUESTORS, SCHEME, DocumentKind, Field, Fixed, Group, Kind, Value, Values
+from .json_fields import value_of
 from .xml_fields import REVOCATION_KEY
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "find_place",
     "new_document",
     "typed_values",
+    "value_of",
 ]

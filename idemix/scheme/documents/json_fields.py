@@ -45,7 +45,7 @@ class JsonFields:
             if not all(isinstance(item, str | None) for item in value):
                 raise self._refuse("must be a list of texts", field.source)
             return tuple(item or "" for item in value)
-        return _value(value)
+        return value_of(value)
 
     def texts(self, field: Field) -> dict[str, str]:
         """The texts of a translated field by language."""
@@ -164,11 +164,11 @@ class JsonFields:
         return member
 
 
-def _value(value: Any) -> Value:
-    """A JSON value with lists as tuples."""
+def value_of(value: Any) -> Value:
+    """What a parsed JSON value is as the value of a field: lists are tuples."""
     if isinstance(value, list):
-        return tuple(_value(item) for item in value)
-    return {key: _value(item) for key, item in value.items()} if isinstance(value, dict) else value
+        return tuple(value_of(item) for item in value)
+    return {key: value_of(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def _plain(value: Value) -> Any:
