@@ -1,7 +1,8 @@
 """The gateway as a Flask application: the requestor API and the app API of `irma server`."""
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 import structlog
@@ -26,7 +27,11 @@ from .changes import Changes, Topic
 from .config import MAX_BODY_BYTES, GatewayConfig
 from .errors import INTERNAL_ERROR, InvalidRequestError, remote_error
 from .events import EventHub
+from .health import DEFAULT_LIMITS, Check, Health, Limits, issuer_keys_check, schemes_check, store_check, threads_check
 from .key_use import KeyUse
+from .measured import CountedSessions, SchemeState
+from .metrics import LISTENERS
+from .observation import observe
 from .permissions import NO_PERMISSIONS
 from .requestors.directory import DirectoryRequestor, RequestorDirectory
 from .requestors.service import Requestors
@@ -55,6 +60,8 @@ def create_app(
     archive: SessionArchive | None = None,
     store: SessionStore | None = None,
     background: bool = True,
+    checks: Mapping[str, Check] = MappingProxyType({}),
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Flask:
     """Make the gateway.
 
@@ -67,6 +74,8 @@ def create_app(
         changes: tells when requestors, schemes or issuer keys change.
         archive: keeps records of sessions.
         store: where sessions live, by default as the configuration says.
+        checks: looks at further components of the process, for `/health/ready`.
+        limits: where the health of components ends.
         background: whether time-outs are looked for, uses of keys written, and primes found ahead, without a request.
 
     Raises:
@@ -81,11 +90,21 @@ def create_app(
     calls = RequestorCalls(signer, appends_slash=config.callback_url_slash)
     store = store or open_store(config, clock)
     primes = PrimePool()
-    sessions = Sessions(config, schemes, directory, store, calls, archive or NoArchive(), clock, randomness or SystemRandomness(), primes)
+    counted = CountedSessions(archive or NoArchive())
+    sessions = Sessions(config, schemes, directory, store, calls, counted, clock, randomness or SystemRandomness(), primes)
     hub = EventHub(store) if config.sse else None
 
     key_use = None if requestors is None else KeyUse(clock, requestors.keys_used)
-    periodic = Background(sessions.sweep, *(() if key_use is None else (key_use.write_if_due,)))
+
+    def count_listeners() -> None:
+        if hub is not None:
+            LISTENERS.set(hub.listeners)
+
+    periodic = Background(
+        sessions.sweep,
+        *(() if key_use is None else (key_use.write_if_due,)),
+        count_listeners,
+    )
 
     def close() -> None:
         periodic.stop()
@@ -97,7 +116,18 @@ def create_app(
             hub.close()
         store.close()
 
-    gateway = Gateway(config, sessions, store, hub, schemes, directory, _authenticators(config, clock), key_use, signer, close)
+    health = Health(
+        {
+            "sessions": store_check(store),
+            "schemes": schemes_check(schemes, clock, limits),
+            "issuer_keys": issuer_keys_check(schemes, clock, limits),
+            **({"background": threads_check({"background": lambda: periodic.is_alive})} if background else {}),
+            **checks,
+        }
+    )
+    states = (SchemeState(schemes, clock),)
+    authenticators = _authenticators(config, clock)
+    gateway = Gateway(config, sessions, store, hub, schemes, directory, authenticators, key_use, signer, health, states, close)
     if changes is not None:
         changes.on(Topic.SCHEMES, schemes.reload)
         changes.on(Topic.ISSUER_KEYS, schemes.reload)
@@ -165,9 +195,9 @@ def _flask(gateway: Gateway, blueprints: Iterable[Blueprint]) -> Flask:
     app.extensions["gateway"] = gateway
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
+    observe(app, "gateway")
     app.before_request(_before_view)
     app.after_request(cors.add_headers)
-    app.after_request(_log_answer)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _error)
     return app
@@ -179,7 +209,6 @@ def _before_view() -> Response | None:
     Preflights are answered; of paths below a session its token is read; the app's paths have the session loaded, and the
     frontend's among them its secret compared; other methods are refused.
     """
-    g.refusal = None
     if cors.is_preflight():
         return cors.preflight_response()
     if request.environ["PATH_INFO"].startswith("//"):
@@ -244,17 +273,3 @@ def _error(error: Exception) -> Response:
     elif entry is INTERNAL_ERROR:
         log.error("request.failed", endpoint=request.endpoint, **fault(error))
     return json_response(entry.to_json(message), entry.status)
-
-
-def _log_answer(response: Response) -> Response:
-    """One line a request: no token, no value."""
-    refusal = g.get("refusal")
-    log.info(
-        "request.answered",
-        method=request.method,
-        endpoint=request.endpoint,
-        status=response.status_code,
-        refusal=None if refusal is None else type(refusal).__name__,
-        departure=getattr(refusal, "departure", None),
-    )
-    return response

@@ -20,6 +20,8 @@ import structlog
 from idemix.session.session import Session
 
 from .config import MAX_BODY_BYTES
+from .metrics import CALLBACK_SECONDS
+from .request_id import HEADER, following
 from .result_jwt import ResultSigner
 
 log = structlog.get_logger(__name__)
@@ -77,7 +79,7 @@ class RequestorCalls:
         url = session.request.next_session_url
         if url is None:
             raise ValueError("the session has no next session")
-        status, body = self._post(url, session, _read)
+        status, body = self._post("next_session", url, session, _read)
         if status == httpx.codes.NO_CONTENT:
             return None
         if status != httpx.codes.OK:
@@ -91,23 +93,37 @@ class RequestorCalls:
             self._client.close()
 
     def _callback(self, url: str, session: Session) -> None:
-        try:
-            status, _ = self._post(url, session, lambda _: b"")
-        except RequestorCallError as error:
-            log.warning("callback.failed", requestor=session.requestor, error=str(error))
-            return
-        if status >= httpx.codes.BAD_REQUEST:
-            log.warning("callback.failed", requestor=session.requestor, status=status)
+        with following(session.request_id):
+            try:
+                status, _ = self._post("callback", url, session, lambda _: b"")
+            except RequestorCallError as error:
+                log.warning("callback.failed", requestor=session.requestor, error=str(error))
+                return
+            if status >= httpx.codes.BAD_REQUEST:
+                log.warning("callback.failed", requestor=session.requestor, status=status)
+            else:
+                log.info("callback.delivered", requestor=session.requestor, status=status)
 
-    def _post(self, url: str, session: Session, read: Callable[[httpx.Response], bytes]) -> tuple[int, bytes]:
+    def _post(self, kind: str, url: str, session: Session, read: Callable[[httpx.Response], bytes]) -> tuple[int, bytes]:
+        """Post a result as `_send` does, and take the time."""
+        began, outcome = time.perf_counter(), "unreachable"
+        try:
+            status, body = self._send(url, session, read)
+            outcome = "answered" if status < httpx.codes.BAD_REQUEST else "refused"
+            return status, body
+        finally:
+            CALLBACK_SECONDS.labels(kind, outcome).observe(time.perf_counter() - began)
+
+    def _send(self, url: str, session: Session, read: Callable[[httpx.Response], bytes]) -> tuple[int, bytes]:
         """Post a result; gives the status of the answer, and what `read` takes of its body."""
         if self._signer is None:
             content, kind = json.dumps(session.result.to_json()), "application/json; charset=UTF-8"
         else:
             content, kind = self._signer.sign_result(session), "text/plain; charset=UTF-8"
+        headers = {"Content-Type": kind} | ({HEADER: session.request_id} if session.request_id else {})
         for attempt in range(RETRIES + 1):
             try:
-                with self._client.stream("POST", url, content=content.encode(), headers={"Content-Type": kind}) as response:
+                with self._client.stream("POST", url, content=content.encode(), headers=headers) as response:
                     return response.status_code, read(response)
             except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
                 raise RequestorCallError("the address cannot be used") from error

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from flask import Response, current_app, g, request
+from prometheus_client.registry import Collector
 
 from idemix.errors import MalformedRequestError
 from idemix.session.access import check_host
+from idemix.session.engine import SessionEngine
 from idemix.session.errors import UnexpectedRequestError
 from idemix.session.session import Session
 
@@ -16,12 +18,16 @@ from .auth.base import Authenticated, Authenticator, Purpose, SignedBody, authen
 from .config import GatewayConfig
 from .errors import EventsDisabledError, InvalidRequestError
 from .events import STREAM_HEADERS, EventHub
+from .health import Health
 from .key_use import KeyUse
+from .metrics import PROOF_SECONDS
 from .requestors.directory import RequestorDirectory
 from .result_jwt import ResultSigner
 from .schemes import SchemeSource
 from .sessions import Answer, Sessions, encode_json
 from .stores.base import SessionStore, StatusChange
+
+T = TypeVar("T")
 
 JSON_CONTENT_TYPE: Final = "application/json; charset=UTF-8"
 TEXT_CONTENT_TYPE: Final = "text/plain"
@@ -43,6 +49,8 @@ class Gateway:
         authenticators: the methods of authentication, in the order in which they are tried.
         key_use: notes which keys are used, or None where there is no database.
         signer: signs results, or None.
+        health: whether this process can work.
+        states: what metrics read when they are asked for.
         close: stops everything that runs in the background.
     """
 
@@ -55,6 +63,8 @@ class Gateway:
     authenticators: tuple[Authenticator, ...]
     key_use: KeyUse | None
     signer: ResultSigner | None
+    health: Health
+    states: tuple[Collector, ...]
     close: Callable[[], None]
 
 
@@ -131,6 +141,16 @@ def client_session_loader() -> Callable[[], Session]:
     loaded: list[Session] = [g.session]
     token = g.session.client_token
     return lambda: loaded.pop() if loaded else load_client_session(token)
+
+
+def timed(step: Callable[[SessionEngine, Session], T]) -> Callable[[SessionEngine, Session], T]:
+    """A step of the engine that verifies proofs, with its time taken."""
+
+    def measured(engine: SessionEngine, session: Session) -> T:
+        with PROOF_SECONDS.labels(session.action.value).time():
+            return step(engine, session)
+
+    return measured
 
 
 def answer_response(answer: Answer) -> Response:
