@@ -25,9 +25,10 @@ from .background import Background, fault
 from .callbacks import RequestorCalls
 from .changes import Changes, Topic
 from .config import MAX_BODY_BYTES, GatewayConfig
-from .errors import INTERNAL_ERROR, InvalidRequestError, remote_error
+from .errors import INTERNAL_ERROR, InvalidRequestError, NotAuthenticatedError, remote_error
 from .events import EventHub
 from .health import DEFAULT_LIMITS, Check, Health, Limits, issuer_keys_check, schemes_check, store_check, threads_check
+from .hints import hint_of
 from .key_use import KeyUse
 from .measured import CountedSessions, SchemeState
 from .metrics import LISTENERS
@@ -272,4 +273,5 @@ def _error(error: Exception) -> Response:
         log.error("store.failed", endpoint=request.endpoint, error=type(error.__cause__ or error).__name__)
     elif entry is INTERNAL_ERROR:
         log.error("request.failed", endpoint=request.endpoint, **fault(error))
-    return json_response(entry.to_json(message), entry.status)
+    hint = error.hint if isinstance(error, NotAuthenticatedError) else hint_of(message)
+    return json_response(entry.to_json(message, hint), entry.status)

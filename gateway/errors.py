@@ -28,11 +28,13 @@ class RemoteError:
     status: int
     description: str
 
-    def to_json(self, message: str = "") -> dict[str, Any]:
-        """The body of the answer; an empty message is left out."""
+    def to_json(self, message: str = "", hint: str = "") -> dict[str, Any]:
+        """The body of the answer; an empty message or hint is left out."""
         body: dict[str, Any] = {"status": self.status, "error": self.error, "description": self.description}
         if message:
             body["message"] = message
+        if hint:
+            body["hint"] = hint
         return body
 
 
@@ -83,6 +85,17 @@ class AuthenticationError(GatewayError):
     """Nobody the gateway knows sent this request, or the request cannot be read as one."""
 
     remote = INVALID_REQUEST
+
+
+class NotAuthenticatedError(AuthenticationError):
+    """No method of authentication applies to the request. `hint` names what is wrong with it, beside the reference's text.
+
+    The reference's errors have no hint; its clients pass over fields that they do not know.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 class TokenRefusedError(GatewayError, NotPermittedError):

@@ -15,8 +15,9 @@ from idemix.session.errors import UnexpectedRequestError
 from idemix.session.session import Session
 
 from .auth.base import Authenticated, Authenticator, Purpose, SignedBody, authenticate
+from .auth.explanation import explain_unauthenticated
 from .config import GatewayConfig
-from .errors import EventsDisabledError, InvalidRequestError
+from .errors import EventsDisabledError, InvalidRequestError, NotAuthenticatedError
 from .events import STREAM_HEADERS, EventHub
 from .health import Health
 from .key_use import KeyUse
@@ -107,7 +108,10 @@ def authenticated(purpose: Purpose) -> Authenticated:
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise MalformedRequestError("Content-Encoding", "must be absent or identity", departure="content-encoding")
     signed = SignedBody(request.headers.get("Content-Type", ""), authorization(), request.get_data(), purpose)
-    sender = authenticate(signed, gateway.directory(), gateway.authenticators)
+    try:
+        sender = authenticate(signed, gateway.directory(), gateway.authenticators)
+    except NotAuthenticatedError as error:
+        raise NotAuthenticatedError(str(error), explain_unauthenticated(signed, gateway.authenticators)) from error
     if gateway.key_use is not None and sender.key is not None:
         gateway.key_use.note(sender.key.id)
     return sender

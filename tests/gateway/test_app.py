@@ -43,6 +43,8 @@ ROUTES = {
     ("GET", "/publickey"),
     ("POST", "/revocation"),
     ("GET", "/health"),
+    ("GET", "/health/live"),
+    ("GET", "/health/ready"),
     ("GET", "/irma/session/<token>"),
     ("GET", "/irma/session/<token>/"),
     ("DELETE", "/irma/session/<token>"),
