@@ -25,10 +25,9 @@ from .background import Background, fault
 from .callbacks import RequestorCalls
 from .changes import Changes, Topic
 from .config import MAX_BODY_BYTES, GatewayConfig
-from .errors import INTERNAL_ERROR, InvalidRequestError, NotAuthenticatedError, remote_error
+from .errors import INTERNAL_ERROR, InvalidRequestError, remote_error
 from .events import EventHub
 from .health import DEFAULT_LIMITS, Check, Health, Limits, issuer_keys_check, schemes_check, store_check, threads_check
-from .hints import hint_of
 from .key_use import KeyUse
 from .measured import CountedSessions, SchemeState
 from .metrics import LISTENERS
@@ -36,7 +35,7 @@ from .observation import observe
 from .permissions import NO_PERMISSIONS
 from .requestors.directory import DirectoryRequestor, RequestorDirectory
 from .requestors.service import Requestors
-from .runtime import Gateway, authorization, current_gateway, empty_response, json_response, load_client_session, require_token
+from .runtime import Gateway, authorization, current_gateway, empty_response, json_response, load_client_session, require_token, with_hint
 from .schemes import CustodyKeys, FixedSchemes, SchemeDirectories, SchemeSource
 from .sessions import NoArchive, SessionArchive, Sessions
 from .startup import checked_directory
@@ -60,6 +59,7 @@ def create_app(
     changes: Changes | None = None,
     archive: SessionArchive | None = None,
     store: SessionStore | None = None,
+    calls: RequestorCalls | None = None,
     background: bool = True,
     checks: Mapping[str, Check] = MappingProxyType({}),
     limits: Limits = DEFAULT_LIMITS,
@@ -75,6 +75,7 @@ def create_app(
         changes: tells when requestors, schemes or issuer keys change.
         archive: keeps records of sessions.
         store: where sessions live, by default as the configuration says.
+        calls: reaches the requestors' servers.
         checks: looks at further components of the process, for `/health/ready`.
         limits: where the health of components ends.
         background: whether time-outs are looked for, uses of keys written, and primes found ahead, without a request.
@@ -88,7 +89,7 @@ def create_app(
     pepper = secrets.token_bytes(32) if requestors is None else requestors.snapshot().pepper
     configured, signer = checked_directory(config, schemes.current, clock, pepper=pepper, has_database=requestors is not None)
     directory = (lambda: configured) if requestors is None else _joined(configured, requestors.snapshot)
-    calls = RequestorCalls(signer, appends_slash=config.callback_url_slash)
+    calls = calls or RequestorCalls(signer, appends_slash=config.callback_url_slash)
     store = store or open_store(config, clock)
     primes = PrimePool()
     counted = CountedSessions(archive or NoArchive())
@@ -273,5 +274,4 @@ def _error(error: Exception) -> Response:
         log.error("store.failed", endpoint=request.endpoint, error=type(error.__cause__ or error).__name__)
     elif entry is INTERNAL_ERROR:
         log.error("request.failed", endpoint=request.endpoint, **fault(error))
-    hint = error.hint if isinstance(error, NotAuthenticatedError) else hint_of(message)
-    return json_response(entry.to_json(message, hint), entry.status)
+    return with_hint(json_response(entry.to_json(message), entry.status), error)

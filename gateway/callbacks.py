@@ -8,9 +8,10 @@ Source: irmago `irma/server/api.go` (`DoResultCallback`), `irma/server/irmaserve
 """
 
 import json
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cached_property
 from typing import Final
 
@@ -31,6 +32,8 @@ TIMEOUT_SECONDS: Final = 20.0
 ANSWER_SECONDS: Final = 20.0
 RETRIES: Final = 2
 RETRY_SECONDS: Final = 0.15
+#: How long callbacks under way may take when the process stops.
+DRAIN_SECONDS: Final = 10.0
 USER_AGENT: Final = "irmago"
 #: So many that some requestors whose servers do not answer do not keep the others from their results.
 _WORKERS: Final = 32
@@ -47,25 +50,39 @@ class RequestorCalls:
         signer: signs results; None to send them as plain JSON.
         appends_slash: whether `/` goes behind callback URLs, as with the reference's client.
         sleep: waits between attempts.
+        transport: carries the calls; by default the network.
     """
 
-    def __init__(self, signer: ResultSigner | None, *, appends_slash: bool = True, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        signer: ResultSigner | None,
+        *,
+        appends_slash: bool = True,
+        sleep: Callable[[float], None] = time.sleep,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
         self._signer = signer
         self._appends_slash = appends_slash
         self._sleep = sleep
+        self._transport = transport
         self._pool = ThreadPoolExecutor(max_workers=_WORKERS, thread_name_prefix="callback")
+        self._under_way: set[Future[None]] = set()
+        self._closed = threading.Event()
 
     @cached_property
     def _client(self) -> httpx.Client:
         """Made when first used: reading the trusted certificates takes a while."""
-        return httpx.Client(timeout=TIMEOUT_SECONDS, headers={"User-Agent": USER_AGENT}, follow_redirects=False)
+        headers = {"User-Agent": USER_AGENT}
+        return httpx.Client(transport=self._transport, timeout=TIMEOUT_SECONDS, headers=headers, follow_redirects=False)
 
     def send_result(self, session: Session) -> None:
         """Post the result of an ended session to its callback URL, in the background; failures are only logged."""
         url = session.request.callback_url
         if self._appends_slash and not url.endswith("/"):
             url += "/"
-        self._pool.submit(self._callback, url, session)
+        future = self._pool.submit(self._callback, url, session)
+        self._under_way.add(future)
+        future.add_done_callback(self._under_way.discard)
 
     def ask_next_session(self, session: Session) -> bytes | None:
         """Post the result so far to the next-session URL.
@@ -87,8 +104,12 @@ class RequestorCalls:
         return body
 
     def close(self) -> None:
-        """Wait for the callbacks under way, and close the connections."""
-        self._pool.shutdown()
+        """Wait for the callbacks under way, but for `DRAIN_SECONDS` at most, and close the connections; what is left is given up."""
+        left = wait(self._under_way.copy(), timeout=DRAIN_SECONDS).not_done
+        if left:
+            log.error("callback.given_up", callbacks=len(left))
+        self._closed.set()
+        self._pool.shutdown(wait=False, cancel_futures=True)
         if "_client" in vars(self):
             self._client.close()
 
@@ -128,7 +149,7 @@ class RequestorCalls:
             except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
                 raise RequestorCallError("the address cannot be used") from error
             except httpx.TransportError as error:
-                if attempt == RETRIES:
+                if attempt == RETRIES or self._closed.is_set():
                     raise RequestorCallError(f"the requestor's server cannot be reached: {type(error).__name__}") from error
                 self._sleep(RETRY_SECONDS)
             except httpx.HTTPError as error:

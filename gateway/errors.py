@@ -28,13 +28,11 @@ class RemoteError:
     status: int
     description: str
 
-    def to_json(self, message: str = "", hint: str = "") -> dict[str, Any]:
-        """The body of the answer; an empty message or hint is left out."""
+    def to_json(self, message: str = "") -> dict[str, Any]:
+        """The body of the answer; an empty message is left out."""
         body: dict[str, Any] = {"status": self.status, "error": self.error, "description": self.description}
         if message:
             body["message"] = message
-        if hint:
-            body["hint"] = hint
         return body
 
 
@@ -88,10 +86,7 @@ class AuthenticationError(GatewayError):
 
 
 class NotAuthenticatedError(AuthenticationError):
-    """No method of authentication applies to the request. `hint` names what is wrong with it, beside the reference's text.
-
-    The reference's errors have no hint; its clients pass over fields that they do not know.
-    """
+    """No method of authentication applies to the request. `hint` names what is wrong with it, beside the reference's text."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)

@@ -1,9 +1,13 @@
-"""Which field a text of the reference is about, and what it should hold: told beside the text, in the error's `hint`.
+"""Which field a text of the reference is about, and what it should hold: told beside the error, in a header.
 
-The reference's texts stay the message of an error, since its clients may know them; many of them name no field.
+Many of the reference's texts name no field. Its clients may know them, and know no other fields in the body of an error, so that
+the body stays as it is.
 """
 
 from typing import Final
+
+#: The header that names the field and what it should hold.
+HINT_HEADER: Final = "X-Error-Hint"
 
 #: Beginning of a text -> field and rule.
 _HINTS: Final = {

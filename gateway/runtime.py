@@ -17,9 +17,10 @@ from idemix.session.session import Session
 from .auth.base import Authenticated, Authenticator, Purpose, SignedBody, authenticate
 from .auth.explanation import explain_unauthenticated
 from .config import GatewayConfig
-from .errors import EventsDisabledError, InvalidRequestError, NotAuthenticatedError
+from .errors import EventsDisabledError, InvalidRequestError, NotAuthenticatedError, remote_error
 from .events import STREAM_HEADERS, EventHub
 from .health import Health
+from .hints import HINT_HEADER, hint_of
 from .key_use import KeyUse
 from .metrics import PROOF_SECONDS
 from .requestors.directory import RequestorDirectory
@@ -160,7 +161,16 @@ def timed(step: Callable[[SessionEngine, Session], T]) -> Callable[[SessionEngin
 def answer_response(answer: Answer) -> Response:
     """The answer to a message of the app."""
     g.refusal = answer.error
-    return Response(answer.body, answer.status, content_type=JSON_CONTENT_TYPE)
+    return with_hint(Response(answer.body, answer.status, content_type=JSON_CONTENT_TYPE), answer.error)
+
+
+def with_hint(response: Response, error: Exception | None) -> Response:
+    """An answer that names, where its text does not, the field that an error is about."""
+    if error is not None:
+        hint = error.hint if isinstance(error, NotAuthenticatedError) else hint_of(remote_error(error)[1])
+        if hint:
+            response.headers[HINT_HEADER] = hint
+    return response
 
 
 def stream_events(load: Callable[[], Session], render: Callable[[StatusChange], Any]) -> Response:

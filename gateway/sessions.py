@@ -28,7 +28,6 @@ from .background import fault
 from .callbacks import RequestorCallError, RequestorCalls
 from .config import GatewayConfig
 from .errors import remote_error
-from .hints import hint_of
 from .permissions import NO_PERMISSIONS, Decision, PermissionJudge, Refused, Verdict
 from .request_id import current_request_id
 from .requestors.directory import RequestorDirectory
@@ -281,8 +280,10 @@ class Sessions:
                     changed, reply, following = self._continue_chain(engine, changed, reply)
                 answer = Answer(200, encode_json(reply.to_json()))
             except SessionError as refusal:
+                if engine.is_repeated(session, path, body):
+                    refusal.departure = "repeated-request"
                 entry, message = remote_error(refusal)
-                answer = Answer(entry.status, encode_json(entry.to_json(message, hint_of(message))), refusal)
+                answer = Answer(entry.status, encode_json(entry.to_json(message)), refusal)
                 changed = refusal.session or session
             changed = engine.remember(changed, path, body, authorization=authorization, response=answer.body, http_status=answer.status)
             try:

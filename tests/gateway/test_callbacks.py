@@ -1,16 +1,19 @@
 """Calls to requestors: what each fault on the way becomes."""
 
 import gzip
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 
+import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from gateway import callbacks
 from gateway.callbacks import RequestorCallError, RequestorCalls
 from idemix.request import parse_session_request
 from idemix.session.session import Session
 from tests.support.clock import START
-from tests.support.gateways import DISCLOSURE
+from tests.support.gateways import DISCLOSURE, TestGateway
 from tests.support.requestor_server import RequestorServer
 
 
@@ -74,3 +77,23 @@ def test_what_a_callback_is_answered_is_not_read(requestor_server: RequestorServ
     calls.send_result(session(requestor_server.url + "cb"))
     calls.close()
     assert [call.path for call in requestor_server.calls] == ["/cb/"]
+
+
+def test_callbacks_that_hang_are_given_up_when_the_process_stops(
+    make_gateway: Callable[..., TestGateway], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.callbacks.DRAIN_SECONDS", 0.1)
+    release = threading.Event()
+
+    def hang(_request: httpx.Request) -> httpx.Response:
+        release.wait(30)
+        raise httpx.ReadTimeout("at last")
+
+    calls = RequestorCalls(None, transport=httpx.MockTransport(hang))
+    gateway = make_gateway({"calls": calls}, allow_unsigned_callbacks=True)
+    package = gateway.start({"request": DISCLOSURE, "callbackUrl": "https://shop.example/"})
+    gateway.client.delete(f"/session/{package['token']}")
+    with capture_logs() as logs:
+        calls.close()
+    assert [entry["callbacks"] for entry in logs if entry["event"] == "callback.given_up"] == [1]
+    release.set()

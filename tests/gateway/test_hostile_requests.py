@@ -204,7 +204,7 @@ def fault(answer: TestResponse, *, is_misdirected: bool = False) -> str | None:
     if answer.status_code >= 500 and not _is_told(body):
         return "an error of the server"
     if body["error"] in ("INVALID_REQUEST", "MALFORMED_INPUT") and answer.status_code == 400 and not is_misdirected:
-        told = body.get("hint") or body.get("message") or ""
+        told = answer.headers.get("X-Error-Hint") or body.get("message") or ""
         if ": " not in told and not told.startswith(_NAMING):
             return "names no field"
     return None
