@@ -2,6 +2,8 @@
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from importlib.metadata import version
 from types import MappingProxyType
 from typing import Final
 
@@ -15,7 +17,7 @@ from idemix.scheme.configuration import Configuration
 from idemix.session.access import check_frontend
 from idemix.session.randomness import Randomness, SystemRandomness
 
-from . import client_api, cors, frontend_api, requestor_api
+from . import api_docs, client_api, cors, frontend_api, openapi, requestor_api
 from .auth.base import Authenticator
 from .auth.hmac import HmacAuthenticator
 from .auth.none import NoAuthenticator
@@ -140,7 +142,8 @@ def create_app(
         log.warning("config.option_without_effect", option=option)
     prefix = config.api_prefix.rstrip("/")
     apps = () if config.client_port else _client_blueprints(prefix)
-    return _flask(gateway, (requestor_api.blueprint(prefix), *apps))
+    docs = api_docs.blueprint("api_docs", prefix, partial(openapi.document, prefix=prefix, version=version("irmahub")))
+    return _flask(gateway, (requestor_api.blueprint(prefix), docs, *apps))
 
 
 def create_client_app(app: Flask) -> Flask:

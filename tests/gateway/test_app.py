@@ -45,6 +45,9 @@ ROUTES = {
     ("GET", "/health"),
     ("GET", "/health/live"),
     ("GET", "/health/ready"),
+    ("GET", "/openapi.json"),
+    ("GET", "/docs"),
+    ("GET", "/docs/style.css"),
     ("GET", "/irma/session/<token>"),
     ("GET", "/irma/session/<token>/"),
     ("DELETE", "/irma/session/<token>"),
@@ -73,7 +76,7 @@ def test_routes(gateway: TestGateway) -> None:
 
 
 def test_every_requestor_endpoint_without_token_in_its_path_is_authenticated_or_public(gateway: TestGateway) -> None:
-    public = {"/publickey", "/health", "/health/live", "/health/ready"}
+    public = {"/publickey", "/health", "/health/live", "/health/ready", "/openapi.json", "/docs", "/docs/style.css"}
     for method, path in ROUTES:
         if "<" in path or path in public:
             continue
