@@ -46,7 +46,7 @@ def random_prime_in_range(start_bits: int, length_bits: int, random: RandomSourc
     common with the product of the next primes, then for primality.
 
     Args:
-        start_bits: of the start of the range, which lies above all primes that are sieved with.
+        start_bits: of the start of the range. The small primes that are sieved with are never found.
         length_bits: of its length, 16 at least.
         random: the source of the window and of the order.
 
