@@ -27,6 +27,7 @@ from .config import MAX_BODY_BYTES, GatewayConfig
 from .errors import INTERNAL_ERROR, InvalidRequestError, remote_error
 from .events import EventHub
 from .key_use import KeyUse
+from .outbound import OutboundClient
 from .permissions import NO_PERMISSIONS
 from .requestors.directory import DirectoryRequestor, RequestorDirectory
 from .requestors.service import Requestors
@@ -78,7 +79,7 @@ def create_app(
     pepper = secrets.token_bytes(32) if requestors is None else requestors.snapshot().pepper
     configured, signer = checked_directory(config, schemes.current, clock, pepper=pepper, has_database=requestors is not None)
     directory = (lambda: configured) if requestors is None else _joined(configured, requestors.snapshot)
-    calls = RequestorCalls(signer, appends_slash=config.callback_url_slash)
+    calls = RequestorCalls(signer, OutboundClient(config.outbound_policy), appends_slash=config.callback_url_slash)
     store = store or open_store(config, clock)
     primes = PrimePool()
     sessions = Sessions(config, schemes, directory, store, calls, archive or NoArchive(), clock, randomness or SystemRandomness(), primes)

@@ -45,7 +45,7 @@ def services_of(settings: Settings) -> Services:
             gateway_url=settings.gateway_url,
             redis_url=settings.redis_url,
             production=settings.production,
-            allow_private_addresses=not settings.production,
+            outbound=settings.outbound_policy,
         )
     )
 

@@ -20,6 +20,7 @@ from console.services import Services, build_services
 from console.settings import ConsoleSettings
 from console.worker import run_worker
 from gateway.actor import Grant, Role, system_actor
+from gateway.addresses import WITH_PRIVATE
 from gateway.app import create_app as create_gateway
 from gateway.config import GatewayConfig
 from gateway.database import upgrade
@@ -89,7 +90,7 @@ def console_services(data: Path, public_url: str = "http://127.0.0.1:1/", **sett
             schemes_directory=data / "web" / "schemes",
             public_url=public_url,
             gateway_url="http://gateway.example/",
-            allow_private_addresses=True,
+            outbound=WITH_PRIVATE,
             **settings,
         )
     )
