@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import Final
 
 import structlog
@@ -32,6 +33,7 @@ from .permissions import NO_PERMISSIONS
 from .requestors.directory import DirectoryRequestor, RequestorDirectory
 from .requestors.service import Requestors
 from .runtime import Gateway, authorization, current_gateway, empty_response, json_response, load_client_session, require_token
+from .scheme_updates import SchemeUpdates
 from .schemes import CustodyKeys, FixedSchemes, SchemeDirectories, SchemeSource
 from .sessions import NoArchive, SessionArchive, Sessions
 from .startup import checked_directory
@@ -74,8 +76,12 @@ def create_app(
         ConfigurationError: with every fault of the configuration.
     """
     config = config.with_local_url()
+    updates: SchemeUpdates | None = None
     if schemes is None:
         schemes = _scheme_source(config, custody_keys, clock)
+        if background and isinstance(schemes, SchemeDirectories):
+            updates = _scheme_updates(config, schemes, clock)
+            updates.prepare()
     pepper = secrets.token_bytes(32) if requestors is None else requestors.snapshot().pepper
     configured, signer = checked_directory(config, schemes.current, clock, pepper=pepper, has_database=requestors is not None)
     directory = (lambda: configured) if requestors is None else _joined(configured, requestors.snapshot)
@@ -89,6 +95,8 @@ def create_app(
     periodic = Background(sessions.sweep, *(() if key_use is None else (key_use.write_if_due,)))
 
     def close() -> None:
+        if updates is not None:
+            updates.stop()
         periodic.stop()
         primes.stop()
         if key_use is not None:
@@ -98,13 +106,15 @@ def create_app(
             hub.close()
         store.close()
 
-    gateway = Gateway(config, sessions, store, hub, schemes, directory, _authenticators(config, clock), key_use, signer, close)
+    gateway = Gateway(config, sessions, store, hub, schemes, directory, _authenticators(config, clock), key_use, signer, updates, close)
     if changes is not None:
         changes.on(Topic.SCHEMES, schemes.reload)
         changes.on(Topic.ISSUER_KEYS, schemes.reload)
     if background:
         periodic.start()
         primes.start()
+        if updates is not None:
+            updates.start()
     for option in config.options_without_effect:
         log.warning("config.option_without_effect", option=option)
     prefix = config.api_prefix.rstrip("/")
@@ -130,6 +140,22 @@ def _scheme_source(config: GatewayConfig, custody_keys: CustodyKeys | None, cloc
     if config.schemes_path is None:
         return FixedSchemes(Configuration())
     return SchemeDirectories(config.schemes_path, config.privkeys, custody_keys, clock)
+
+
+def _scheme_updates(config: GatewayConfig, schemes: SchemeDirectories, clock: Clock) -> SchemeUpdates:
+    if config.schemes_path is None:
+        raise ValueError("there is no folder of schemes")
+    updates = SchemeUpdates(
+        config.schemes_path,
+        schemes,
+        OutboundClient(config.outbound_policy),
+        clock,
+        interval=timedelta(minutes=config.schemes_update),
+        https_only=config.production,
+        assets_path=config.schemes_assets_path,
+    )
+    schemes.updater = updates.look_for
+    return updates
 
 
 def _authenticators(config: GatewayConfig, clock: Clock) -> tuple[Authenticator, ...]:

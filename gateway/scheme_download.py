@@ -4,6 +4,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
@@ -82,6 +83,22 @@ class SchemeServer:
         return answer.body
 
 
+@dataclass(frozen=True, slots=True)
+class PublishedIndex:
+    """The index of a published scheme, whose signature holds.
+
+    Attributes:
+        content, signature: the files `index` and `index.sig`.
+        hashes: SHA-256 by path inside the scheme.
+        timestamp: the file `timestamp`, which has the hash that the index says.
+    """
+
+    content: bytes
+    signature: bytes
+    hashes: Mapping[str, bytes]
+    timestamp: bytes
+
+
 def fetch_scheme(
     server: SchemeServer,
     scheme_id: str,
@@ -89,6 +106,7 @@ def fetch_scheme(
     progress: Callable[[float], None] | None = None,
     *,
     known: Mapping[str, bytes] | None = None,
+    index: PublishedIndex | None = None,
 ) -> SchemeTree:
     """Fetch a scheme as a client does that has its public key: index, signature, timestamp, then every file the index lists.
 
@@ -98,12 +116,15 @@ def fetch_scheme(
         public_key: the `pk.pem` that the client has; it is never fetched.
         progress: told how far it is.
         known: files of an older version; those that did not change are not fetched again.
+        index: what `fetch_index` gave just now; None fetches it.
 
     Raises:
         SchemeDownloadError: a file cannot be had, or is not what the signed index says.
     """
-    index, signature, hashes = fetch_index(server, scheme_id, public_key)
-    files = {"index": index, "index.sig": signature, "pk.pem": public_key}
+    if index is None:
+        index = fetch_index(server, scheme_id, public_key)
+    hashes = index.hashes
+    files = {"index": index.content, "index.sig": index.signature, "pk.pem": public_key}
     for number, (path, digest) in enumerate(sorted(hashes.items())):
         kept = None if known is None else known.get(path)
         files[path] = kept if kept is not None and hashlib.sha256(kept).digest() == digest else _checked(server, path, digest)
@@ -177,11 +198,8 @@ def base_address(url: str) -> str:
     return url
 
 
-def fetch_index(server: SchemeServer, scheme_id: str, public_key: bytes) -> tuple[bytes, bytes, dict[str, bytes]]:
+def fetch_index(server: SchemeServer, scheme_id: str, public_key: bytes) -> PublishedIndex:
     """Fetch a scheme's signed index and timestamp.
-
-    Returns:
-        The index, its signature, and its hashes by path inside the scheme.
 
     Raises:
         SchemeDownloadError: as `fetch_scheme`.
@@ -197,8 +215,7 @@ def fetch_index(server: SchemeServer, scheme_id: str, public_key: bytes) -> tupl
         raise SchemeDownloadError(f"{scheme_id}: the index that is served is not the one of this scheme")
     for path in hashes:
         _demand_path(path)
-    _checked(server, "timestamp", hashes["timestamp"])
-    return content, signature, hashes
+    return PublishedIndex(content, signature, hashes, _checked(server, "timestamp", hashes["timestamp"]))
 
 
 def fetch_listed(server: SchemeServer, hashes: Mapping[str, bytes], path: str) -> bytes:

@@ -85,6 +85,7 @@ def _gateway(settings: Settings, services: Services) -> Flask:
     config = GatewayConfig.from_options(
         {
             "schemes_path": str(settings.schemes_directory),
+            "schemes_update": 0,  # the console publishes into this folder
             "url": settings.gateway_url,
             "no_auth": False,
             "jwt_privkey": _pem(services.custody),

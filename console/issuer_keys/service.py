@@ -400,8 +400,8 @@ class IssuerKeys:
             raise NotLiveError(f"scheme {scheme_id} was never published")
         path = f"{issuer}/PublicKeys/{key.counter}.xml"
         with self._schemes.public_address(scheme_id).open() as fetcher:
-            _, _, hashes = fetch_index(fetcher, scheme_id, self._store.tree(scheme_id, published)["pk.pem"])
-            content = fetch_listed(fetcher, hashes, path)
+            index = fetch_index(fetcher, scheme_id, self._store.tree(scheme_id, published)["pk.pem"])
+            content = fetch_listed(fetcher, index.hashes, path)
         if PublicKey.from_xml(content).fingerprint() != key.fingerprint:
             raise NotLiveError(f"{path} is served, but it is another key")
 

@@ -128,7 +128,13 @@ def running_gateway(services: Services) -> Iterator[str]:
     signing_key = services.custody.jwt_key().private_bytes(encoding, form, serialization.NoEncryption()).decode("ascii")
     server = make_server("127.0.0.1", 0, Flask("gateway"), threaded=True, request_handler=_QuietPages)
     url = f"http://127.0.0.1:{server.server_port}/"
-    options = {"schemes_path": str(services.settings.schemes_directory), "url": url, "no_auth": False, "jwt_privkey": signing_key}
+    options = {
+        "schemes_path": str(services.settings.schemes_directory),
+        "url": url,
+        "no_auth": False,
+        "jwt_privkey": signing_key,
+        "schemes_update": 0,
+    }
     server.app = create_gateway(
         GatewayConfig.from_options(options, command_defaults=False),
         requestors=services.requestors,
