@@ -57,6 +57,7 @@ def create_app(
     changes: Changes | None = None,
     archive: SessionArchive | None = None,
     store: SessionStore | None = None,
+    outbound: OutboundClient | None = None,
     background: bool = True,
 ) -> Flask:
     """Make the gateway.
@@ -70,6 +71,7 @@ def create_app(
         changes: tells when requestors, schemes or issuer keys change.
         archive: keeps records of sessions.
         store: where sessions live, by default as the configuration says.
+        outbound: calls the requestors' servers; by default as the configuration allows.
         background: whether time-outs are looked for, uses of keys written, and primes found ahead, without a request.
 
     Raises:
@@ -85,7 +87,8 @@ def create_app(
     pepper = secrets.token_bytes(32) if requestors is None else requestors.snapshot().pepper
     configured, signer = checked_directory(config, schemes.current, clock, pepper=pepper, has_database=requestors is not None)
     directory = (lambda: configured) if requestors is None else _joined(configured, requestors.snapshot)
-    calls = RequestorCalls(signer, OutboundClient(config.outbound_policy), appends_slash=config.callback_url_slash)
+    outbound = outbound or OutboundClient(config.outbound_policy)
+    calls = RequestorCalls(signer, outbound, appends_slash=config.callback_url_slash)
     store = store or open_store(config, clock)
     primes = PrimePool()
     sessions = Sessions(config, schemes, directory, store, calls, archive or NoArchive(), clock, randomness or SystemRandomness(), primes)
