@@ -58,6 +58,7 @@ def create_app(
     archive: SessionArchive | None = None,
     store: SessionStore | None = None,
     revocation: RevocationTables | None = None,
+    calls: RequestorCalls | None = None,
     background: bool = True,
 ) -> Flask:
     """Make the gateway.
@@ -72,6 +73,7 @@ def create_app(
         archive: keeps records of sessions.
         store: where sessions live, by default as the configuration says.
         revocation: the tables of revocation, by default as the configuration says.
+        calls: reaches the requestors' servers.
         background: whether time-outs are looked for, uses of keys written, and primes found ahead, without a request.
 
     Raises:
@@ -90,7 +92,7 @@ def create_app(
         has_revocation_tables=revocation is not None,
     )
     directory = (lambda: configured) if requestors is None else _joined(configured, requestors.snapshot)
-    calls = RequestorCalls(signer, appends_slash=config.callback_url_slash)
+    calls = calls or RequestorCalls(signer, appends_slash=config.callback_url_slash)
     store = store or open_store(config, clock)
     primes = PrimePool()
     revoker = open_revocation(config, lambda: schemes.current, revocation, clock)

@@ -305,16 +305,18 @@ class Sessions:
                 changed, reply, following = self._continue_chain(engine, changed, reply)
             answer = Answer(200, encode_json(reply.to_json()))
         except SessionError as refusal:
+            if engine.is_repeated(session, path, body):
+                refusal.departure = "repeated-request"
             entry, message = remote_error(refusal)
             answer = Answer(entry.status, encode_json(entry.to_json(message)), refusal)
             changed = refusal.session or session
         changed = engine.remember(changed, path, body, authorization=authorization, response=answer.body, http_status=answer.status)
-        # Where the store fails, the write may have been done all the same, and the app may get the answer by asking again.
-        issuance.is_delivered = answer.error is None
         try:
             if following is not None:
                 # Before the answer that leads to it; one that nobody will hear of is cancelled.
                 self._add(engine, following)
+            # Where the store fails now, the write may have been done all the same, and the app may get the answer by asking again.
+            issuance.is_delivered = answer.error is None
             if changed is not session:
                 self._write(session, changed)
         except StoreConflictError:
