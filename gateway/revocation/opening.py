@@ -40,7 +40,7 @@ def open_revocation(
         tables = _configured_tables(config)
     settings, _ = read_settings(config.revocation_settings, schemes().configuration, has_database=not tables.is_temporary)
     audit = None if tables.is_temporary else Audit(tables.database, clock=clock)
-    revocation = Revocation(tables, schemes, settings, audit=audit, clock=clock)
+    revocation = Revocation(tables, schemes, settings, audit=audit, policy=config.outbound_policy, clock=clock)
     revocation.begin_chains()
     return revocation
 

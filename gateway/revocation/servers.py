@@ -5,7 +5,8 @@ Their addresses stand in the operator's configuration or in a signed scheme.
 Source: irmago `irma/revocation.go` (RevocationClient).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property
 from typing import Final, Protocol, TypeVar
 
@@ -15,6 +16,9 @@ from idemix.errors import IdemixError
 from idemix.keys.public import PublicKey
 from idemix.revocation import EventList, Update, event_blocks, updates_from_cbor
 from idemix.scheme.identifiers import CredentialTypeId
+
+from ..addresses import AddressPolicy
+from ..outbound import OutboundClient
 
 #: The longest answer that is read: some ten keys of 65,536 events each are 16 MiB.
 MAX_ANSWER_BYTES: Final = 1 << 24
@@ -52,38 +56,55 @@ class Connection(Protocol):
 
 
 class HttpConnection:
-    """The `Connection` over HTTP."""
+    """The `Connection` over HTTP.
+
+    Args:
+        policy: which hosts may be called, where a scheme names them.
+        own_hosts: gives the hosts that the operator names, which may be called wherever they lead.
+    """
+
+    def __init__(self, policy: AddressPolicy, own_hosts: Callable[[], Collection[str]]) -> None:
+        self._policy = policy
+        self._own_hosts = own_hosts
+        self._lock = threading.Lock()
+        self._clients: dict[str, OutboundClient] = {}
 
     @cached_property
-    def _client(self) -> httpx.Client:
-        """Made when first used: reading the trusted certificates takes a while."""
-        return httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False)
+    def _streams(self) -> httpx.Client:
+        """For streams, which have no end in time. Whether to listen, and where, is the operator's choice."""
+        return httpx.Client(timeout=httpx.Timeout(TIMEOUT_SECONDS, read=SILENCE_SECONDS), follow_redirects=False, trust_env=False)
 
     def get(self, url: str) -> bytes:
-        try:
-            with self._client.stream("GET", url) as response:
-                _check(response)
-                body = bytearray()
-                for chunk in response.iter_bytes():
-                    body += chunk
-                    if len(body) > MAX_ANSWER_BYTES:
-                        raise ServersUnavailableError(f"{url}: the answer is too long")
-                return bytes(body)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise ServersUnavailableError(f"{url}: {error or type(error).__name__}") from error
+        return self._request("GET", url, None)
 
     def post(self, url: str, body: bytes) -> None:
+        self._request("POST", url, body)
+
+    def _request(self, method: str, url: str, body: bytes | None) -> bytes:
+        headers = {} if body is None else {"Content-Type": "application/octet-stream"}
         try:
-            with self._client.stream("POST", url, content=body, headers={"Content-Type": "application/octet-stream"}) as response:
-                _check(response)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise ServersUnavailableError(f"{url}: {error or type(error).__name__}") from error
+            answer = self._client(url).request(
+                method, url, content=body, headers=headers, max_bytes=MAX_ANSWER_BYTES, timeout_seconds=TIMEOUT_SECONDS
+            )
+        except (IdemixError, httpx.InvalidURL) as error:
+            raise ServersUnavailableError(str(error)) from error
+        if answer.status != httpx.codes.OK:
+            raise ServersUnavailableError(f"{url}: answers with status {answer.status}")
+        return answer.body
+
+    def _client(self, url: str) -> OutboundClient:
+        host = httpx.URL(url).host
+        own = host if host in self._own_hosts() else ""
+        with self._lock:
+            if own not in self._clients:
+                self._clients[own] = OutboundClient(self._policy.with_host(own) if own else self._policy)
+            return self._clients[own]
 
     def listen(self, url: str) -> Iterator[str]:
-        timeout = httpx.Timeout(TIMEOUT_SECONDS, read=SILENCE_SECONDS)
         try:
-            with self._client.stream("GET", url, headers={"Accept": "text/event-stream"}, timeout=timeout) as response:
-                _check(response)
+            with self._streams.stream("GET", url, headers={"Accept": "text/event-stream"}) as response:
+                if response.status_code != httpx.codes.OK:
+                    raise ServersUnavailableError(f"{url}: answers with status {response.status_code}")
                 for line in _lines(response, url):
                     if line.startswith("data:"):
                         yield line.removeprefix("data:").strip()
@@ -91,13 +112,11 @@ class HttpConnection:
             raise ServersUnavailableError(f"{url}: {error or type(error).__name__}") from error
 
     def close(self) -> None:
-        if "_client" in vars(self):
-            self._client.close()
-
-
-def _check(response: httpx.Response) -> None:
-    if response.status_code != httpx.codes.OK:
-        raise ServersUnavailableError(f"{response.url}: answers with status {response.status_code}")
+        if "_streams" in vars(self):
+            self._streams.close()
+        with self._lock:
+            for client in self._clients.values():
+                client.close()
 
 
 def _lines(response: httpx.Response, url: str) -> Iterator[str]:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
+from urllib.parse import urlsplit
 
 import structlog
 from sqlalchemy.orm import Session
@@ -30,6 +31,7 @@ from idemix.session.errors import RevocationStateError
 from idemix.verification import RevocationSetting
 
 from ..actor import Actor
+from ..addresses import PUBLIC_ONLY, AddressPolicy
 from ..audit.service import Audit
 from ..authorization import EVERYTHING, Action, authorize, issuer_scope, may
 from ..background import fault
@@ -123,7 +125,8 @@ class Revocation:
         schemes: gives the schemes and issuer keys of the moment.
         configured: the roles that the configuration gives.
         audit: where what people do is written; None for tables that end with the process, which nobody revokes in.
-        servers: reaches other servers.
+        servers: reaches other servers; by default over HTTP.
+        policy: which hosts that schemes name may be called.
         clock: tells the time.
     """
 
@@ -135,13 +138,14 @@ class Revocation:
         *,
         audit: Audit | None = None,
         servers: RevocationServers | None = None,
+        policy: AddressPolicy = PUBLIC_ONLY,
         clock: Clock = system_clock,
     ) -> None:
         self.tables = tables
         self._schemes = schemes
         self._configured = dict(configured or {})
         self._audit = audit
-        self._connection = HttpConnection()
+        self._connection = HttpConnection(policy, self._own_hosts)
         self._servers = servers or RevocationServers(self._connection)
         self._clock = clock
         self._synced: dict[CredentialTypeId, int] = {}
@@ -157,6 +161,10 @@ class Revocation:
         """Read the roles again."""
         given = {} if self.tables.is_temporary else self.tables.roles()
         self._settings = {**given, **self._configured}
+
+    def _own_hosts(self) -> set[str]:
+        """The hosts that the settings name."""
+        return {urlsplit(one.revocation_server_url).hostname or "" for one in self._settings.values()}
 
     def settings(self, type_id: CredentialTypeId) -> TypeSettings:
         """What this server is for a credential type."""
