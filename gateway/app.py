@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 from types import MappingProxyType
@@ -17,7 +18,7 @@ from idemix.scheme.configuration import Configuration
 from idemix.session.access import check_frontend
 from idemix.session.randomness import Randomness, SystemRandomness
 
-from . import api_docs, client_api, cors, frontend_api, openapi, requestor_api
+from . import api_docs, client_api, cors, frontend_api, openapi, requestor_api, revocation_api
 from .auth.base import Authenticator
 from .auth.hmac import HmacAuthenticator
 from .auth.none import NoAuthenticator
@@ -34,10 +35,15 @@ from .key_use import KeyUse
 from .measured import CountedSessions, SchemeState
 from .metrics import LISTENERS
 from .observation import observe
+from .outbound import OutboundClient
 from .permissions import NO_PERMISSIONS
 from .requestors.directory import DirectoryRequestor, RequestorDirectory
 from .requestors.service import Requestors
+from .revocation.events import UpdateHub
+from .revocation.opening import open_revocation
+from .revocation.tables import RevocationTables
 from .runtime import Gateway, authorization, current_gateway, empty_response, json_response, load_client_session, require_token, with_hint
+from .scheme_updates import SchemeUpdates
 from .schemes import CustodyKeys, FixedSchemes, SchemeDirectories, SchemeSource
 from .sessions import NoArchive, SessionArchive, Sessions
 from .startup import checked_directory
@@ -61,7 +67,8 @@ def create_app(
     changes: Changes | None = None,
     archive: SessionArchive | None = None,
     store: SessionStore | None = None,
-    calls: RequestorCalls | None = None,
+    outbound: OutboundClient | None = None,
+    revocation: RevocationTables | None = None,
     background: bool = True,
     checks: Mapping[str, Check] = MappingProxyType({}),
     limits: Limits = DEFAULT_LIMITS,
@@ -77,7 +84,8 @@ def create_app(
         changes: tells when requestors, schemes or issuer keys change.
         archive: keeps records of sessions.
         store: where sessions live, by default as the configuration says.
-        calls: reaches the requestors' servers.
+        outbound: calls the requestors' servers; by default as the configuration allows.
+        revocation: the tables of revocation, by default as the configuration says.
         checks: looks at further components of the process, for `/health/ready`.
         limits: where the health of components ends.
         background: whether time-outs are looked for, uses of keys written, and primes found ahead, without a request.
@@ -86,17 +94,31 @@ def create_app(
         ConfigurationError: with every fault of the configuration.
     """
     config = config.with_local_url()
+    scheme_updates: SchemeUpdates | None = None
     if schemes is None:
         schemes = _scheme_source(config, custody_keys, clock)
+        if background and isinstance(schemes, SchemeDirectories):
+            scheme_updates = _scheme_updates(config, schemes, clock)
+            scheme_updates.prepare()
     pepper = secrets.token_bytes(32) if requestors is None else requestors.snapshot().pepper
-    configured, signer = checked_directory(config, schemes.current, clock, pepper=pepper, has_database=requestors is not None)
+    configured, signer = checked_directory(
+        config,
+        schemes.current,
+        clock,
+        pepper=pepper,
+        has_database=requestors is not None,
+        has_revocation_tables=revocation is not None,
+    )
     directory = (lambda: configured) if requestors is None else _joined(configured, requestors.snapshot)
-    calls = calls or RequestorCalls(signer, appends_slash=config.callback_url_slash)
+    outbound = outbound or OutboundClient(config.outbound_policy)
+    calls = RequestorCalls(signer, outbound, appends_slash=config.callback_url_slash)
     store = store or open_store(config, clock)
     primes = PrimePool()
     counted = CountedSessions(archive or NoArchive())
-    sessions = Sessions(config, schemes, directory, store, calls, counted, clock, randomness or SystemRandomness(), primes)
+    revoker = open_revocation(config, lambda: schemes.current, revocation, clock)
+    sessions = Sessions(config, schemes, directory, store, calls, counted, clock, randomness or SystemRandomness(), primes, revoker)
     hub = EventHub(store) if config.sse else None
+    revocation_updates = UpdateHub(revoker.tables) if config.sse else None
 
     key_use = None if requestors is None else KeyUse(clock, requestors.keys_used)
 
@@ -104,6 +126,8 @@ def create_app(
         if hub is not None:
             LISTENERS.set(hub.listeners)
 
+    # On a thread of its own: other servers may be slow to answer.
+    revoking = Background(revoker.work, *(() if revocation_updates is None else (revocation_updates.look,)))
     periodic = Background(
         sessions.sweep,
         *(() if key_use is None else (key_use.write_if_due,)),
@@ -111,39 +135,66 @@ def create_app(
     )
 
     def close() -> None:
+        if scheme_updates is not None:
+            scheme_updates.stop()
         periodic.stop()
+        revoking.stop()
         primes.stop()
         if key_use is not None:
             key_use.write()
         calls.close()
         if hub is not None:
             hub.close()
+        revoker.close()
         store.close()
 
+    threads = {"sessions": periodic, "revocation": revoking} if background else {}
     health = Health(
         {
             "sessions": store_check(store),
-            "schemes": schemes_check(schemes, clock, limits),
+            "schemes": schemes_check(schemes, clock, limits, scheme_updates),
             "issuer_keys": issuer_keys_check(schemes, clock, limits),
-            **({"background": threads_check({"background": lambda: periodic.is_alive})} if background else {}),
+            "background": threads_check({name: partial(_is_alive, thread) for name, thread in threads.items()}),
             **checks,
         }
     )
-    states = (SchemeState(schemes, clock),)
-    authenticators = _authenticators(config, clock)
-    gateway = Gateway(config, sessions, store, hub, schemes, directory, authenticators, key_use, signer, health, states, close)
+    gateway = Gateway(
+        config,
+        sessions,
+        store,
+        hub,
+        schemes,
+        directory,
+        _authenticators(config, clock),
+        key_use,
+        signer,
+        scheme_updates,
+        revoker,
+        revocation_updates,
+        health,
+        (SchemeState(schemes, clock),),
+        close,
+    )
     if changes is not None:
         changes.on(Topic.SCHEMES, schemes.reload)
         changes.on(Topic.ISSUER_KEYS, schemes.reload)
+        changes.on(Topic.REVOCATION, revoker.reload)
     if background:
         periodic.start()
+        revoking.start()
         primes.start()
+        if scheme_updates is not None:
+            scheme_updates.start()
     for option in config.options_without_effect:
         log.warning("config.option_without_effect", option=option)
     prefix = config.api_prefix.rstrip("/")
     apps = () if config.client_port else _client_blueprints(prefix)
     docs = api_docs.blueprint("api_docs", prefix, partial(openapi.document, prefix=prefix, version=version("irmahub")))
     return _flask(gateway, (requestor_api.blueprint(prefix), docs, *apps))
+
+
+def _is_alive(thread: Background) -> bool:
+    return thread.is_alive
 
 
 def create_client_app(app: Flask) -> Flask:
@@ -157,13 +208,29 @@ def create_client_app(app: Flask) -> Flask:
 
 
 def _client_blueprints(prefix: str) -> tuple[Blueprint, ...]:
-    return client_api.blueprint(prefix), frontend_api.blueprint(prefix)
+    return client_api.blueprint(prefix), frontend_api.blueprint(prefix), revocation_api.blueprint(prefix)
 
 
 def _scheme_source(config: GatewayConfig, custody_keys: CustodyKeys | None, clock: Clock) -> SchemeSource:
     if config.schemes_path is None:
         return FixedSchemes(Configuration())
     return SchemeDirectories(config.schemes_path, config.privkeys, custody_keys, clock)
+
+
+def _scheme_updates(config: GatewayConfig, schemes: SchemeDirectories, clock: Clock) -> SchemeUpdates:
+    if config.schemes_path is None:
+        raise ValueError("there is no folder of schemes")
+    updates = SchemeUpdates(
+        config.schemes_path,
+        schemes,
+        OutboundClient(config.outbound_policy),
+        clock,
+        interval=timedelta(minutes=config.schemes_update),
+        https_only=config.production,
+        assets_path=config.schemes_assets_path,
+    )
+    schemes.updater = updates.look_for
+    return updates
 
 
 def _authenticators(config: GatewayConfig, clock: Clock) -> tuple[Authenticator, ...]:
@@ -262,6 +329,8 @@ def _http_error(error: HTTPException) -> Response:
     if not isinstance(error, (NotFound, MethodNotAllowed)):
         return _error(InvalidRequestError(error.name))
     status = 404 if isinstance(error, NotFound) else 405
+    if _is_client_path() and _below(revocation_api.PATH):
+        return revocation_api.binary_response({"status": status, "error": "INVALID_REQUEST"}, status)
     if _is_client_path():
         return json_response({"status": status, "error": "INVALID_REQUEST"}, status)
     if status == 404:

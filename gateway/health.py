@@ -20,6 +20,7 @@ from idemix.clock import Clock
 
 from .archive.service import Archive
 from .database import Database
+from .scheme_updates import SchemeUpdates
 from .schemes import SchemeSource
 from .services import SharedServices
 from .stores.base import SessionStore
@@ -58,7 +59,8 @@ class Limits:
     """Where good ends.
 
     Attributes:
-        scheme_max_age: schemes signed longer ago are bad; None where any age is fine.
+        scheme_max_age: schemes that were signed, or where they are updated were last known to be the newest, longer ago are bad; None
+            where any age is fine.
         key_warning: keys that expire sooner are warned of.
         disk_min_bytes: less free space is bad.
     """
@@ -200,17 +202,27 @@ def archive_check(archive: Archive) -> Check:
     return check
 
 
-def schemes_check(schemes: SchemeSource, clock: Clock, limits: Limits) -> Check:
-    """Whether there are schemes, and none was signed too long ago."""
+def schemes_check(schemes: SchemeSource, clock: Clock, limits: Limits, updates: SchemeUpdates | None = None) -> Check:
+    """Whether there are schemes, and none is too old.
+
+    Where nobody knows whether there is a newer version it is a warning, with since when: sessions go on with the version that is here.
+    """
 
     def check() -> Finding:
         now, found = clock().timestamp(), schemes.current.configuration.schemes.values()
         days = {str(scheme.id): round((now - (scheme.timestamp or 0)) / 86400, 1) for scheme in found}
         if not days:
             return Finding(State.WARNING, {"reason": "there are no schemes"})
-        most = limits.scheme_max_age
-        is_old = most is not None and max(days.values()) * 86400 > most.total_seconds()
-        return Finding(State.BAD if is_old else State.OK, {"age_days": days})
+        looks = () if updates is None else updates.freshness()
+        stale = {look.scheme: look.stale_since for look in looks if look.stale_since is not None}
+        # Of schemes that are updated it counts since when nobody knows whether there is a newer version, else when they were signed.
+        signed = now - max(days.values()) * 86400
+        oldest = signed if updates is None else min((since.timestamp() for since in stale.values()), default=now)
+        is_old = limits.scheme_max_age is not None and now - oldest > limits.scheme_max_age.total_seconds()
+        detail: dict[str, Any] = {"age_days": days}
+        if stale:
+            detail["stale_since"] = {scheme: since.isoformat() for scheme, since in stale.items()}
+        return Finding(State.BAD if is_old else State.WARNING if stale else State.OK, detail)
 
     return check
 

@@ -259,7 +259,9 @@ def _operation(
     status: str = "200",
     more: Json | None = None,
 ) -> Json:
-    error = _answer("Refused; the body says why.", _json(_ref("Error")))
+    # The reference's clients read errors of revocation in CBOR too.
+    forms = {**_CBOR, **_json(_ref("Error"))} if tag == "Revocation" else _json(_ref("Error"))
+    error = _answer("Refused; the body says why.", forms)
     found: Json = {"tags": [tag], "summary": summary, "security": [] if security is None else [{security: []}]}
     if headers:
         found["parameters"] = [
@@ -268,7 +270,7 @@ def _operation(
         ]
     if body is not None:
         found["requestBody"] = {"required": True, "content": body}
-    nowhere = _answer("There is nothing at this path.", {**_TEXT, **_json(_ref("Error"))})
+    nowhere = _answer("There is nothing at this path.", {**_TEXT, **forms})
     found["responses"] = {status: answer, "404": nowhere, "4XX": error, "5XX": error, **(more or {})}
     return found
 

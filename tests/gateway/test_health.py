@@ -24,6 +24,7 @@ from gateway.health import (
     store_check,
     threads_check,
 )
+from gateway.scheme_updates import SchemeFreshness
 from gateway.schemes import FixedSchemes, SchemeDirectories
 from gateway.stores.redis import RedisStore
 from idemix.keys.private import PrivateKey
@@ -151,6 +152,23 @@ def test_age_of_schemes(most: timedelta | None, state: State) -> None:
     finding = schemes_check(FixedSchemes(irma_demo()), SettableClock(), Limits(scheme_max_age=most))()
     assert finding.state is state
     assert finding.detail["age_days"]["irma-demo"] > 0
+
+
+class _Updates:
+    """Tells that nobody knows since ten days whether there is a newer irma-demo."""
+
+    def freshness(self) -> tuple[SchemeFreshness, ...]:
+        own = SchemeFreshness("own", START - timedelta(days=900), is_own=True)
+        return (own, SchemeFreshness("irma-demo", START, stale_since=START - timedelta(days=10)))
+
+
+@pytest.mark.feature("F1.2")
+@pytest.mark.parametrize(("days", "state"), [(None, State.WARNING), (11, State.WARNING), (9, State.BAD)])
+def test_scheme_that_may_be_behind_is_told_with_since_when(days: int | None, state: State) -> None:
+    limits = Limits(scheme_max_age=None if days is None else timedelta(days=days))
+    finding = schemes_check(FixedSchemes(irma_demo()), SettableClock(), limits, _Updates())()  # type: ignore[arg-type]
+    assert finding.state is state
+    assert finding.detail["stale_since"] == {"irma-demo": (START - timedelta(days=10)).isoformat()}
 
 
 def test_no_schemes_are_warned_of() -> None:
