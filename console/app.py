@@ -14,6 +14,7 @@ from flask_bootstrap import Bootstrap5
 from console import assets, error_pages, formats, i18n, input_guard, messages, words
 from console.accounts.views import accounts
 from console.api.authentication import requires_bearer_token
+from console.api.openapi import docs
 from console.api.views import api
 from console.audit.views import audit
 from console.authentication import install_authentication, requires_log_in, requires_no_auth
@@ -45,6 +46,7 @@ Authentication = Callable[[], ResponseReturnValue | None]
 BLUEPRINTS: Final[Mapping[Blueprint, Authentication]] = {
     accounts: requires_log_in,
     api: requires_bearer_token,
+    docs: requires_no_auth,
     assets.blueprint: requires_no_auth,
     audit: requires_log_in,
     drafts: requires_log_in,
@@ -104,7 +106,10 @@ def create_app(
     set_security_headers(app)
     input_guard.install_input_guard(app)
     error_pages.install_error_pages(app)
-    install_authentication(app, {blueprint.name: check for blueprint, check in BLUEPRINTS.items()} | {"bootstrap": requires_no_auth})
+    install_authentication(
+        app,
+        {blueprint.name: check for blueprint, check in BLUEPRINTS.items()} | {"bootstrap": requires_no_auth},
+    )
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
 

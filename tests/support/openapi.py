@@ -19,13 +19,14 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
 def fault(document: dict[str, Any], method: str, path: str, response: Response) -> str | None:
     """What an answer has that its document does not say, None where they agree or the document has no such operation."""
     base = document["servers"][0]["url"].rstrip("/")
+    # Of the templates that fit, that with the most text of its own; a parameter holds slashes only where nothing else fits.
     found = [
-        operation
+        (slashes, len(re.sub(r"{\w+}", "", template)), operation)
         for verb, template, operation in operations(document)
-        if verb == method and re.fullmatch(base + re.sub(r"\\{\w+\\}", r"[^/]+", re.escape(template)) + "/?", path)
+        for slashes, pattern in ((1, "[^/]+"), (0, ".+"))
+        if verb == method and re.fullmatch(base + re.sub(r"\\{\w+\\}", pattern, re.escape(template)) + "/?", path)
     ]
-    # A path without parameters is more special than one with.
-    operation = next((item for item in found if "{" not in item["operationId"]), None)
+    operation = max(found, key=lambda item: item[:2])[2] if found else None
     if operation is None:
         return None
     responses = operation["responses"]
@@ -46,8 +47,14 @@ def fault(document: dict[str, Any], method: str, path: str, response: Response) 
     return f"{method} {path}: {status}: {errors[:3]}" if errors else None
 
 
-def watch(app: Flask, document: dict[str, Any]) -> list[str]:
-    """Have every answer of an application compared from now on; gives the list that faults are put into."""
+def watch(app: Flask, document: dict[str, Any], *, fails: bool = False) -> list[str]:
+    """Have every answer of an application compared from now on; gives the list that faults are put into.
+
+    Args:
+        app: the application.
+        document: its own.
+        fails: whether a request whose answer has a fault fails.
+    """
     faults: list[str] = []
 
     def compare(response: Response) -> Response:
@@ -55,6 +62,7 @@ def watch(app: Flask, document: dict[str, Any]) -> list[str]:
             wrong = fault(document, request.method, request.path, response)
             if wrong is not None:
                 faults.append(wrong)
+                assert not fails, wrong
         return response
 
     # First in the list is last to see the answer: as it leaves.

@@ -12,12 +12,14 @@ from flask.testing import FlaskClient
 from werkzeug.routing import IntegerConverter
 
 from console.accounts.models import NewApiToken, NewUser
+from console.api import openapi
 from console.api.authentication import requires_bearer_token
 from console.api.views import api
 from console.app import BLUEPRINTS, create_app
 from gateway.actor import Actor, Grant, Role, command_actor
 from gateway.authorization import Action
 from tests.console.conftest import Installation, MovingClock, make_installation
+from tests.support.openapi import watch
 
 PASSWORD = "correct horse battery"
 Call = Callable[..., Any]
@@ -26,6 +28,8 @@ Call = Callable[..., Any]
 def make_application(installation: Installation) -> Flask:
     application = create_app(installation.services, clock=installation.clock)
     application.testing = True
+    # Every answer of these tests is one that the API's document describes.
+    watch(application, openapi.document(application, "test"), fails=True)
     return application
 
 
