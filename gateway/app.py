@@ -24,7 +24,7 @@ from .background import Background, fault
 from .callbacks import RequestorCalls
 from .changes import Changes, Topic
 from .config import MAX_BODY_BYTES, GatewayConfig
-from .errors import INTERNAL_ERROR, InvalidRequestError, remote_error
+from .errors import INTERNAL_ERROR, RETRY_SECONDS, UNAVAILABLE, InvalidRequestError, remote_error
 from .events import EventHub
 from .key_use import KeyUse
 from .permissions import NO_PERMISSIONS
@@ -243,7 +243,10 @@ def _error(error: Exception) -> Response:
         log.error("store.failed", endpoint=request.endpoint, error=type(error.__cause__ or error).__name__)
     elif entry is INTERNAL_ERROR:
         log.error("request.failed", endpoint=request.endpoint, **fault(error))
-    return json_response(entry.to_json(message), entry.status)
+    response = json_response(entry.to_json(message), entry.status)
+    if entry is UNAVAILABLE:
+        response.headers["Retry-After"] = str(RETRY_SECONDS)
+    return response
 
 
 def _log_answer(response: Response) -> Response:

@@ -31,7 +31,7 @@ from .errors import remote_error
 from .permissions import NO_PERMISSIONS, Decision, PermissionJudge, Refused, Verdict
 from .requestors.directory import RequestorDirectory
 from .schemes import LoadedSchemes, SchemeSource
-from .stores.base import SessionStore, StatusChange, StoreConflictError, StoreError, UnknownSessionError
+from .stores.base import SessionStore, StoreConflictError, StoreError, UnknownSessionError, status_change
 
 log = structlog.get_logger(__name__)
 
@@ -325,16 +325,15 @@ class Sessions:
     def _write(self, session: Session, changed: Session) -> None:
         """Store a change; then tell of it, where the status is another."""
         engine = self.engine
-        self._store.update(changed, session.revision, deadline=engine.deadline(changed), expires_at=engine.forgotten_at(changed))
-        if changed.status is session.status:
+        change = None if changed.status is session.status else status_change(changed)
+        self._store.update(
+            changed, session.revision, deadline=engine.deadline(changed), expires_at=engine.forgotten_at(changed), change=change
+        )
+        if change is None:
             return
         self._archive.session_changed(changed)
         proof_status = None if changed.proof_status is None else changed.proof_status.value
         log.info("session.changed", requestor=changed.requestor, status=changed.status.value, proof_status=proof_status)
-        try:
-            self._store.publish(status_change(changed))
-        except StoreError:
-            log.warning("session.change_not_published")
         if changed.status.is_finished and changed.request.callback_url:
             self._calls.send_result(changed)
 
@@ -358,9 +357,3 @@ def describe_refusal(refusal: SessionError) -> dict[str, Any]:
     """The remote error that a failed session shows in its result."""
     entry, message = remote_error(refusal)
     return entry.to_json(message)
-
-
-def status_change(session: Session) -> StatusChange:
-    """What listeners are told of a session."""
-    pointer = session.next_pointer
-    return StatusChange(session.client_token, session.status, None if pointer is None else pointer.to_json())
