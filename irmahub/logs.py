@@ -32,6 +32,9 @@ def configure_logs(level: str) -> None:
             ],
         )
     )
+    # Nothing of a record but its text is written: looking for the caller's line, thread and process costs more than the writing.
+    logging._srcfile = None  # type: ignore[attr-defined]
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
