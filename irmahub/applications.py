@@ -1,6 +1,7 @@
 """The applications of one server process, wired from the settings: console, published schemes and gateway."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 from wsgiref.types import WSGIApplication
 
 from cryptography.hazmat.primitives import serialization
@@ -52,11 +53,20 @@ def services_of(settings: Settings) -> Services:
 
 def make_sites() -> Sites:
     """The console and the gateway of the installation that the environment describes."""
-    settings = Settings.from_environment()
+    return sites_of(Settings.from_environment())
+
+
+def sites_of(settings: Settings, **options: Any) -> Sites:
+    """The console and the gateway of an installation.
+
+    Args:
+        settings: those of the installation.
+        options: of the gateway's configuration, which go before what the settings say.
+    """
     configure_logs(settings.log_level)
     TABLES.set_max_bytes(settings.tables_mib << 20)
     services = services_of(settings)
-    gateway = _gateway(settings, services)
+    gateway = _gateway(settings, services, options)
     console = _console(services)
     services.start()
 
@@ -80,7 +90,7 @@ def _console(services: Services) -> Flask:
     return console
 
 
-def _gateway(settings: Settings, services: Services) -> Flask:
+def _gateway(settings: Settings, services: Services, options: Mapping[str, Any]) -> Flask:
     store: SessionStore = MemoryStore(system_clock) if services.redis is None else RedisStore(services.redis, system_clock)
     config = GatewayConfig.from_options(
         {
@@ -91,6 +101,7 @@ def _gateway(settings: Settings, services: Services) -> Flask:
             "sse": True,
             "timestamp_keys": settings.timestamp_keys,
             "production": settings.production,
+            **options,
         },
         command_defaults=False,
     )
