@@ -101,6 +101,7 @@ def _gateway(settings: Settings, services: Services, options: Mapping[str, Any])
             "sse": True,
             "timestamp_keys": settings.timestamp_keys,
             "production": settings.production,
+            "outbound_allow": settings.outbound_allow,
             **options,
         },
         command_defaults=False,

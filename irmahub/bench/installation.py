@@ -58,13 +58,16 @@ class Installation:
 
 
 @contextmanager
-def running_installation(*, store: str, opens: bool, environment: Mapping[str, str] | None = None) -> Iterator[Installation]:
+def running_installation(
+    *, store: str, opens: bool, environment: Mapping[str, str] | None = None, logs: Path | None = None
+) -> Iterator[Installation]:
     """Run console, gateway, worker and Redis for as long as the context lasts.
 
     Args:
         store: `redis`, with a server process for each core, or `memory`, with one.
         opens: whether the requestor API asks for no authentication; else the requestor signs its requests.
-        environment: settings that differ.
+        environment: settings that differ; with the address of a Redis among them, that one is used.
+        logs: where each process writes its log, by default a folder that is removed at the end.
 
     Raises:
         BenchError: there is no Redis.
@@ -80,12 +83,14 @@ def running_installation(*, store: str, opens: bool, environment: Mapping[str, s
         }
         groups: dict[str, Sequence[int]] = {}
         if store == "redis":
-            process, url = stack.enter_context(_running_redis(folder))
-            groups["redis"] = (process.pid,)
-            variables |= {"IRMAHUB_REDIS_URL": url, "IRMAHUB_WORKERS": str(os.cpu_count() or 1)}
+            variables.setdefault("IRMAHUB_WORKERS", str(os.cpu_count() or 1))
+            if "IRMAHUB_REDIS_URL" not in variables:
+                process, url = stack.enter_context(_running_redis(folder))
+                groups["redis"] = (process.pid,)
+                variables["IRMAHUB_REDIS_URL"] = url
         settings = Settings.from_environment(variables)
         holder, requestor_key, token = _prepare(settings)
-        processes = Processes(variables | {OPEN: "1" if opens else ""}, folder / "logs")
+        processes = Processes(variables | {OPEN: "1" if opens else ""}, logs or folder / "logs")
         stack.callback(processes.stop)
         server = processes.start("gateway", module="irmahub.bench.server")
         worker = processes.start("worker")
