@@ -33,6 +33,9 @@ from irmahub.settings import Address, Settings
 REQUESTOR: Final = "bench"
 START_SECONDS: Final = 30
 
+#: A process that serves has more threads than these: those of changes, archive and time-outs, which are started last.
+_SERVING_THREADS: Final = 4
+
 
 class BenchError(IdemixError):
     """The bench cannot run here."""
@@ -95,10 +98,15 @@ def running_installation(
         server = processes.start("gateway", module="irmahub.bench.server")
         worker = processes.start("worker")
         processes.wait_until("gateway", lambda: answers(f"{settings.gateway_url}health"))
-        workers = settings.workers if settings.workers > 1 else 0
-        processes.wait_until("gateway", lambda: len(process_tree(server)) > workers)
+        processes.wait_until("gateway", lambda: len(serving_processes(server)) == settings.workers)
         groups |= {"gateway": process_tree(server), "worker": process_tree(worker)}
         yield Installation(settings, holder, requestor_key, token, groups)
+
+
+def serving_processes(server: int) -> tuple[int, ...]:
+    """Those processes of a server that serve by now: the one that was started, or the several that it keeps."""
+    started = [pid for pid in process_tree(server) if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()] or [server]
+    return tuple(pid for pid in started if len(list(Path(f"/proc/{pid}/task").iterdir())) > _SERVING_THREADS)
 
 
 @contextmanager
