@@ -45,6 +45,7 @@ def services_of(settings: Settings) -> Services:
             public_url=settings.console_url.rstrip("/") + PUBLISHED + "/",
             gateway_url=settings.gateway_url,
             redis_url=settings.redis_url,
+            redis_prefix=settings.redis_prefix,
             production=settings.production,
             allow_private_addresses=not settings.production,
         )
@@ -91,7 +92,9 @@ def _console(services: Services) -> Flask:
 
 
 def _gateway(settings: Settings, services: Services, options: Mapping[str, Any]) -> Flask:
-    store: SessionStore = MemoryStore(system_clock) if services.redis is None else RedisStore(services.redis, system_clock)
+    store: SessionStore = MemoryStore(system_clock)
+    if services.redis is not None:
+        store = RedisStore(services.redis, system_clock, settings.redis_prefix)
     config = GatewayConfig.from_options(
         {
             "schemes_path": str(settings.schemes_directory),

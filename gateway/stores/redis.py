@@ -155,6 +155,9 @@ class RedisStore:
         client = getattr(self._own, "client", None)
         if client is None:
             client = self._own.client = self._client.client()
+        if not client.connection.is_connected:
+            # The first command would go to the old address, where sentinels have meanwhile named another.
+            client.connection.connect()
         return client
 
     def _keys(self, session: Session) -> list[str]:

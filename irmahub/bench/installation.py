@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -51,6 +51,8 @@ class Installation:
         requestor_key: signs the requests of the requestor `REQUESTOR`.
         token: the token of that requestor.
         processes: the identifiers of the processes, by `gateway`, `worker` and `redis`.
+        environment: the variables that its processes run with.
+        logs: where their logs are.
     """
 
     settings: Settings
@@ -58,6 +60,8 @@ class Installation:
     requestor_key: RSAPrivateKey
     token: str
     processes: Mapping[str, Sequence[int]]
+    environment: Mapping[str, str]
+    logs: Path
 
 
 @contextmanager
@@ -93,14 +97,34 @@ def running_installation(
                 variables["IRMAHUB_REDIS_URL"] = url
         settings = Settings.from_environment(variables)
         holder, requestor_key, token = _prepare(settings)
-        processes = Processes(variables | {OPEN: "1" if opens else ""}, logs or folder / "logs")
+        variables[OPEN] = "1" if opens else ""
+        logs = logs or folder / "logs"
+        processes = Processes(variables, logs)
         stack.callback(processes.stop)
-        server = processes.start("gateway", module="irmahub.bench.server")
-        worker = processes.start("worker")
-        processes.wait_until("gateway", lambda: answers(f"{settings.gateway_url}health"))
-        processes.wait_until("gateway", lambda: len(serving_processes(server)) == settings.workers)
-        groups |= {"gateway": process_tree(server), "worker": process_tree(worker)}
-        yield Installation(settings, holder, requestor_key, token, groups)
+        groups["gateway"] = _start_server(processes, settings)
+        groups["worker"] = process_tree(processes.start("worker"))
+        yield Installation(settings, holder, requestor_key, token, groups, variables, logs)
+
+
+@contextmanager
+def second_server(installation: Installation) -> Iterator[Installation]:
+    """Run another server of an installation, on addresses of its own: the same sessions, tables and schemes."""
+    addresses = {f"IRMAHUB_{name}_ADDRESS": str(free_address(0)) for name in ("CONSOLE", "GATEWAY")}
+    variables = {**installation.environment, **addresses}
+    settings = Settings.from_environment(variables)
+    processes = Processes(variables, installation.logs / "second")
+    try:
+        yield replace(installation, settings=settings, processes={"gateway": _start_server(processes, settings)}, environment=variables)
+    finally:
+        processes.stop()
+
+
+def _start_server(processes: Processes, settings: Settings) -> Sequence[int]:
+    """Start the server, and wait until all its processes serve; gives these and the one that keeps them."""
+    server = processes.start("gateway", module="irmahub.bench.server")
+    processes.wait_until("gateway", lambda: answers(f"{settings.gateway_url}health"))
+    processes.wait_until("gateway", lambda: len(serving_processes(server)) == settings.workers)
+    return process_tree(server)
 
 
 def serving_processes(server: int) -> tuple[int, ...]:

@@ -90,3 +90,19 @@ def sessions(
         return
     rows = bench.run(**measured, **bounds, environment=environment, report=report)
     click.echo(json.dumps([row.to_json() for row in rows], indent=2) if as_json else bench.table(rows))
+
+
+@command.command()
+@click.option("--listeners", type=click.IntRange(2, 20_000), default=5000, show_default=True)
+@click.option("--clients", type=click.IntRange(1, 64), default=4, show_default=True, help="Changes that are raised at a time.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+def events(listeners: int, clients: int, as_json: bool) -> None:
+    """Measure status events: listeners on one server, changes raised on another that shares its Redis.
+
+    Each listener has a session of its own, which is cancelled on the other server; the time is from that request to the event's
+    arrival. Memory is that of all processes of both servers while everybody listens.
+    """
+    from irmahub.bench import events as bench
+
+    figures = bench.run(listeners=listeners, clients=clients, report=lambda what: click.echo(what, err=True))
+    click.echo(json.dumps(figures.to_json(), indent=2) if as_json else bench.table(figures))
