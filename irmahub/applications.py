@@ -47,7 +47,7 @@ def services_of(settings: Settings) -> Services:
             redis_url=settings.redis_url,
             redis_prefix=settings.redis_prefix,
             production=settings.production,
-            allow_private_addresses=not settings.production,
+            outbound=settings.outbound_policy,
         )
     )
 
@@ -98,6 +98,7 @@ def _gateway(settings: Settings, services: Services, options: Mapping[str, Any])
     config = GatewayConfig.from_options(
         {
             "schemes_path": str(settings.schemes_directory),
+            "schemes_update": 0,  # the console publishes into this folder
             "url": settings.gateway_url,
             "no_auth": False,
             "jwt_privkey": _pem(services.custody),
@@ -116,6 +117,7 @@ def _gateway(settings: Settings, services: Services, options: Mapping[str, Any])
         changes=services.changes,
         archive=services.archive,
         store=store,
+        revocation=services.revocation.tables,
     )
 
 
