@@ -199,8 +199,10 @@ def stream_events(load: Callable[[], Session], render: Callable[[StatusChange], 
     stream = hub.open(load().client_token, render)
     try:
         # Only now: what happens from here on reaches the stream.
-        if load().status.is_finished:
+        status = load().status
+        if status.is_finished:
             raise UnexpectedRequestError("Can't subscribe to server sent events of finished session")
+        stream.begin_at(status)
     except BaseException:
         stream.close()
         raise

@@ -34,7 +34,7 @@ from .request_id import current_request_id
 from .requestors.directory import RequestorDirectory
 from .revocation.service import Issuance, Revocation
 from .schemes import LoadedSchemes, SchemeSource
-from .stores.base import SessionStore, StatusChange, StoreConflictError, StoreError, UnknownSessionError
+from .stores.base import SessionStore, StoreConflictError, StoreError, UnknownSessionError, status_change
 
 log = structlog.get_logger(__name__)
 
@@ -364,8 +364,11 @@ class Sessions:
     def _write(self, session: Session, changed: Session) -> None:
         """Store a change; then tell of it, where the status is another."""
         engine = self.engine
-        self._store.update(changed, session.revision, deadline=engine.deadline(changed), expires_at=engine.forgotten_at(changed))
-        if changed.status is session.status:
+        change = None if changed.status is session.status else status_change(changed)
+        self._store.update(
+            changed, session.revision, deadline=engine.deadline(changed), expires_at=engine.forgotten_at(changed), change=change
+        )
+        if change is None:
             return
         self._archive.session_changed(changed)
         proof_status = None if changed.proof_status is None else changed.proof_status.value
@@ -376,10 +379,6 @@ class Sessions:
             proof_status=proof_status,
             started_by=changed.request_id,
         )
-        try:
-            self._store.publish(status_change(changed))
-        except StoreError:
-            log.warning("session.change_not_published")
         if changed.status.is_finished and changed.request.callback_url:
             self._calls.send_result(changed)
 
@@ -403,9 +402,3 @@ def describe_refusal(refusal: SessionError) -> dict[str, Any]:
     """The remote error that a failed session shows in its result."""
     entry, message = remote_error(refusal)
     return entry.to_json(message)
-
-
-def status_change(session: Session) -> StatusChange:
-    """What listeners are told of a session."""
-    pointer = session.next_pointer
-    return StatusChange(session.client_token, session.status, None if pointer is None else pointer.to_json())

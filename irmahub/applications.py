@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Final
+from typing import Any, Final
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from cryptography.hazmat.primitives import serialization
@@ -51,6 +51,7 @@ def services_of(settings: Settings) -> Services:
             public_url=settings.console_url.rstrip("/") + PUBLISHED + "/",
             gateway_url=settings.gateway_url,
             redis_url=settings.redis_url,
+            redis_prefix=settings.redis_prefix,
             production=settings.production,
             outbound=settings.outbound_policy,
         )
@@ -59,12 +60,21 @@ def services_of(settings: Settings) -> Services:
 
 def make_sites() -> Sites:
     """The console and the gateway of the installation that the environment describes."""
-    settings = Settings.from_environment()
+    return sites_of(Settings.from_environment())
+
+
+def sites_of(settings: Settings, **options: Any) -> Sites:
+    """The console and the gateway of an installation.
+
+    Args:
+        settings: those of the installation.
+        options: of the gateway's configuration, which go before what the settings say.
+    """
     configure_logs(settings.log_level, settings.log_format)
     TABLES.set_max_bytes(settings.tables_mib << 20)
     services = services_of(settings)
     checks = installation_checks(services, settings.data_directory, settings.health)
-    gateway = _gateway(settings, services, checks)
+    gateway = _gateway(settings, services, options, checks)
     parts: Gateway = gateway.extensions["gateway"]
     health = Health(checks)
     console = _console(services, health)
@@ -106,8 +116,10 @@ def _console(services: Services, health: Health) -> Flask:
     return console
 
 
-def _gateway(settings: Settings, services: Services, checks: Mapping[str, Check]) -> Flask:
-    store: SessionStore = MemoryStore(system_clock) if services.redis is None else RedisStore(services.redis, system_clock)
+def _gateway(settings: Settings, services: Services, options: Mapping[str, Any], checks: Mapping[str, Check]) -> Flask:
+    store: SessionStore = MemoryStore(system_clock)
+    if services.redis is not None:
+        store = RedisStore(services.redis, system_clock, settings.redis_prefix)
     config = GatewayConfig.from_options(
         {
             "schemes_path": str(settings.schemes_directory),
@@ -119,6 +131,7 @@ def _gateway(settings: Settings, services: Services, checks: Mapping[str, Check]
             "timestamp_keys": settings.timestamp_keys,
             "production": settings.production,
             "outbound_allow": settings.outbound_allow,
+            **options,
         },
         command_defaults=False,
     )

@@ -86,6 +86,9 @@ def configure_logs(level: str, form: str = "json") -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _write_error, *renderer],
         )
     )
+    # Nothing of a record but its text is written: looking for the caller's line, thread and process costs more than the writing.
+    logging._srcfile = None  # type: ignore[attr-defined]
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level.upper()]))

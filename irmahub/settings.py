@@ -78,6 +78,7 @@ class Settings:
         data_directory: where database, clones, served schemes and the embedded key-encryption key live.
         database_url: an SQLAlchemy URL, SQLite or PostgreSQL.
         redis_url: where sessions and changes are shared between workers, or None: in memory, one worker.
+        redis_prefix: goes before every key and channel there, for servers whose access lists ask it.
         kek_file: the file of the key-encryption key.
         console_address: where the console listens.
         console_url: the address of the console as browsers and clients of published schemes reach it.
@@ -99,6 +100,7 @@ class Settings:
     data_directory: Path
     database_url: str
     redis_url: str | None
+    redis_prefix: str
     kek_file: Path
     console_address: Address
     console_url: str
@@ -148,6 +150,7 @@ class Settings:
             data_directory=data,
             database_url=reader.read("DATABASE_URL", _database_url, f"sqlite:///{data / 'irmahub.db'}"),
             redis_url=reader.read("REDIS_URL", _redis_url, None),
+            redis_prefix=reader.read("REDIS_PREFIX", str, ""),
             kek_file=reader.read("KEK_FILE", _path, data / "kek"),
             console_address=console_address,
             console_url=reader.read("CONSOLE_URL", _http_url, console_address.url).rstrip("/") + "/",
@@ -216,9 +219,14 @@ def _database_url(text: str) -> str:
     return text
 
 
-def _redis_url(text: str) -> str | None:
-    if not text.startswith(("redis://", "rediss://", "unix://")):
-        raise ValueError("must begin with redis://, rediss:// or unix://")
+def _redis_url(text: str) -> str:
+    # Only where there is Redis: commands that need none start without its client.
+    from gateway.stores.factory import SENTINEL_SCHEMES, redis_from_url
+
+    schemes = ("redis", "rediss", "unix", *SENTINEL_SCHEMES)
+    if not text.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+        raise ValueError(f"must begin with {', '.join(f'{scheme}://' for scheme in schemes[:-1])} or {schemes[-1]}://")
+    redis_from_url(text).close()
     return text
 
 

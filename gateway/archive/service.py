@@ -11,9 +11,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Select, case, delete, func, select
+from sqlalchemy import insert as sql_insert
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session as SqlSession
+from sqlalchemy.orm import defer
 
 from idemix.clock import Clock, system_clock
 from idemix.request import RequestorRequest
@@ -434,12 +436,19 @@ def _write_batch(
     rows = {
         row.token_hash: row
         for row in session.scalars(
-            select(SessionRecord).where(SessionRecord.token_hash.in_(sorted(records))).order_by(SessionRecord.token_hash).with_for_update()
+            select(SessionRecord)
+            .where(SessionRecord.token_hash.in_(sorted(records)))
+            .order_by(SessionRecord.token_hash)
+            .options(defer(SessionRecord.request))
+            .with_for_update()
         )
     }
+    session.execute(
+        sql_insert(SessionEvent),
+        [{"record_id": rows[token_hash].id, "at": at, "kind": kind, "detail": detail} for token_hash, at, kind, detail in events],
+    )
     for token_hash, at, kind, detail in events:
         row = rows[token_hash]
-        session.add(SessionEvent(record_id=row.id, at=at, kind=kind, detail=detail))
         if kind == "started":
             row.started_at = min(row.started_at, at)
         elif row.connected_at is None and detail["status"] in (Status.CONNECTED.value, Status.PAIRING.value):
