@@ -24,7 +24,7 @@ from .background import Background, fault
 from .callbacks import RequestorCalls
 from .changes import Changes, Topic
 from .config import MAX_BODY_BYTES, GatewayConfig
-from .errors import INTERNAL_ERROR, InvalidRequestError, remote_error
+from .errors import INTERNAL_ERROR, InvalidRequestError, MalformedInputError, remote_error
 from .events import EventHub
 from .key_use import KeyUse
 from .permissions import NO_PERMISSIONS
@@ -226,7 +226,8 @@ def _is_client_path() -> bool:
 def _http_error(error: HTTPException) -> Response:
     """Unknown paths, wrong methods and large bodies, each in the shape of its API."""
     if isinstance(error, RequestEntityTooLarge):
-        return _error(InvalidRequestError("http: request body too large"))
+        refusal = MalformedInputError if _is_client_path() else InvalidRequestError
+        return _error(refusal("http: request body too large"))
     if not isinstance(error, (NotFound, MethodNotAllowed)):
         return _error(InvalidRequestError(error.name))
     status = 404 if isinstance(error, NotFound) else 405
