@@ -28,7 +28,7 @@ from .background import Background, fault
 from .callbacks import RequestorCalls
 from .changes import Changes, Topic
 from .config import MAX_BODY_BYTES, GatewayConfig
-from .errors import INTERNAL_ERROR, RETRY_SECONDS, UNAVAILABLE, InvalidRequestError, remote_error
+from .errors import INTERNAL_ERROR, RETRY_SECONDS, UNAVAILABLE, InvalidRequestError, MalformedInputError, remote_error
 from .events import EventHub
 from .health import DEFAULT_LIMITS, Check, Health, Limits, issuer_keys_check, schemes_check, store_check, threads_check
 from .key_use import KeyUse
@@ -325,7 +325,8 @@ def _is_client_path() -> bool:
 def _http_error(error: HTTPException) -> Response:
     """Unknown paths, wrong methods and large bodies, each in the shape of its API."""
     if isinstance(error, RequestEntityTooLarge):
-        return _error(InvalidRequestError("http: request body too large"))
+        refusal = MalformedInputError if _is_client_path() else InvalidRequestError
+        return _error(refusal("http: request body too large"))
     if not isinstance(error, (NotFound, MethodNotAllowed)):
         return _error(InvalidRequestError(error.name))
     status = 404 if isinstance(error, NotFound) else 405

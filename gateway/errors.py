@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from idemix.errors import IdemixError, MalformedRequestError, NotPermittedError, SessionError, UnknownIdentifierError
+from idemix.session.errors import HostMismatchError
 
 from .stores.base import StoreError, UnknownSessionError
 
@@ -202,6 +203,8 @@ def remote_error(error: Exception) -> tuple[RemoteError, str]:
     """
     if isinstance(error, GatewayError):
         return error.remote, str(error)
+    if isinstance(error, HostMismatchError):
+        return UNAUTHORIZED, str(error)
     if isinstance(error, SessionError):
         return _CODES.get(error.code, INTERNAL_ERROR), str(error)
     for kind, entry in _TABLE:

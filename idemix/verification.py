@@ -532,7 +532,10 @@ class _Answer:
             for j, index in enumerate(entry):
                 if index.credential < 0:
                     raise MalformedProofError(f"indices[{i}][{j}].cred", "a credential index is not negative")
-                if index.credential >= self.proof_count:
+                if index.credential == self.proof_count:
+                    # The reference looks one proof too far and crashes, which leaves the session as it was.
+                    raise MalformedProofError(f"indices[{i}][{j}].cred", "names a proof that is not there")
+                if index.credential > self.proof_count:
                     raise IndexOutOfRangeError(f"indices[{i}][{j}].cred")
 
     def extras(self, count: int) -> Iterator[DisclosedAttribute]:

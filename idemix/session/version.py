@@ -31,9 +31,7 @@ def read_version_header(name: str, value: str | None) -> ProtocolVersion:
     try:
         if not _BARE.fullmatch(text):
             text = parse_json(text, name)
-            if not isinstance(text, str):
-                raise MalformedInputError(f"{name}: expected a version of the form x.y")
-        if text.count(".") != 1:
+        if not isinstance(text, str) or text.count(".") != 1:
             raise MalformedInputError("Invalid protocol version number: not of form x.y")
         return ProtocolVersion.parse(text)
     except MalformedError as error:

@@ -174,10 +174,12 @@ def test_singleton_is_shown_once(world: World) -> None:
 
 def test_index_out_of_range(world: World) -> None:
     one = world.wallet.credentials[0]
-    for cred in (1, 2, 99):
+    for cred in (2, 99):
         with pytest.raises(IndexOutOfRangeError, match="Credential index out of range") as refusal:
             verify(world, request_for([[LEVEL]]), [(one, {5})], [[(cred, 5)]])
         assert refusal.value.where == "indices[0][0].cred"
+    with pytest.raises(MalformedProofError, match=r"indices\[0\]\[0\].cred: names a proof that is not there"):
+        verify(world, request_for([[LEVEL]]), [(one, {5})], [[(1, 5)]])
     with pytest.raises(MalformedProofError, match="not negative"):
         verify(world, request_for([[LEVEL]]), [(one, {5})], [[(-1, 5)]])
 

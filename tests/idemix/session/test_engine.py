@@ -598,13 +598,13 @@ def change_answer(world: World, request: dict[str, object], change: Callable[[di
 
 def test_index_of_a_proof_that_is_not_there_cancels(world: World) -> None:
     world.complete(issuance(STUDENT_CARD))
-    session, body = change_answer(world, disclosure([[LEVEL]]), lambda m: m["indices"][0][0].update(cred=1))  # type: ignore[index]
+    session, body = change_answer(world, disclosure([[LEVEL]]), lambda m: m["indices"][0][0].update(cred=2))  # type: ignore[index]
     with pytest.raises(SessionFailedError, match="out of range") as refusal:
         world.engine.receive_proofs(session, body, authorization=APP)
     assert isinstance(refusal.value.cause, VerificationFailedError)
 
 
-@pytest.mark.parametrize("index", [(-1, 5), (0, 0), (0, -2), (0, 2), (0, 99)])
+@pytest.mark.parametrize("index", [(-1, 5), (1, 5), (0, 0), (0, -2), (0, 2), (0, 99)])
 def test_index_of_nothing_disclosed_leaves_the_session(world: World, index: tuple[int, int]) -> None:
     world.complete(issuance(STUDENT_CARD))
     session, body = change_answer(world, disclosure([[LEVEL]]), lambda m: m["indices"][0][0].update(cred=index[0], attr=index[1]))  # type: ignore[index]
