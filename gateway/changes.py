@@ -96,6 +96,11 @@ class Changes:
         for thread in self._threads:
             thread.start()
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the changes are watched."""
+        return bool(self._threads) and all(thread.is_alive() for thread in self._threads)
+
     def stop(self) -> None:
         """Stop watching and wait for the threads."""
         self._stop.set()

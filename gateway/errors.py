@@ -87,6 +87,14 @@ class AuthenticationError(GatewayError):
     remote = INVALID_REQUEST
 
 
+class NotAuthenticatedError(AuthenticationError):
+    """No method of authentication applies to the request. `hint` names what is wrong with it, beside the reference's text."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
 class TokenRefusedError(GatewayError, NotPermittedError):
     """An API token that belongs to nobody, or to a key that is not valid now."""
 

@@ -21,6 +21,7 @@ from idemix.clock import Clock
 from idemix.session.session import Session
 from idemix.session.status import Status
 
+from ..metrics import STORE_ERRORS
 from .base import Listener, StatusChange, StoreConflictError, StoreError, UnknownSessionError
 
 log = structlog.get_logger(__name__)
@@ -221,4 +222,5 @@ def _reported() -> Iterator[None]:
     try:
         yield
     except redis.RedisError as error:
+        STORE_ERRORS.inc()
         raise StoreError("the session store cannot be reached") from error
