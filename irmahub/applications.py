@@ -74,7 +74,7 @@ def sites_of(settings: Settings, **options: Any) -> Sites:
     TABLES.set_max_bytes(settings.tables_mib << 20)
     services = services_of(settings)
     checks = installation_checks(services, settings.data_directory, settings.health)
-    gateway = _gateway(settings, services, options, checks)
+    gateway = _gateway(settings, services, checks, options)
     parts: Gateway = gateway.extensions["gateway"]
     health = Health(checks)
     console = _console(services, health)
@@ -116,7 +116,7 @@ def _console(services: Services, health: Health) -> Flask:
     return console
 
 
-def _gateway(settings: Settings, services: Services, options: Mapping[str, Any], checks: Mapping[str, Check]) -> Flask:
+def _gateway(settings: Settings, services: Services, checks: Mapping[str, Check], options: Mapping[str, Any]) -> Flask:
     store: SessionStore = MemoryStore(system_clock)
     if services.redis is not None:
         store = RedisStore(services.redis, system_clock, settings.redis_prefix)

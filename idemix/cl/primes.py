@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 import weakref
 from typing import Final
 
@@ -44,6 +45,8 @@ class PrimePool:
         self._primes: dict[SystemParameters, list[mpz]] = {}
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._taken_at = time.monotonic()
+        self._is_waiting = False
 
     def start(self) -> None:
         """Begin to fill. After a fork, the first prime that is taken begins anew."""
@@ -67,7 +70,10 @@ class PrimePool:
             primes = self._primes.setdefault(params, [])
             if self._running:
                 self._run()
-            self._changed.notify_all()
+            self._taken_at = time.monotonic()
+            if self._is_waiting:
+                # Otherwise the thread looks at the clock by itself: being woken for every signature would only take time from it.
+                self._changed.notify_all()
             if primes:
                 return primes.pop()
         return find_prime(params, random)
@@ -88,8 +94,14 @@ class PrimePool:
                 if not self._running:
                     return
                 missing = next((params for params, primes in self._primes.items() if len(primes) < self._size), None)
-                # Woken means that somebody signs, or that the pool is stopped.
-                if self._changed.wait(None if missing is None else _IDLE_SECONDS) or missing is None:
+                if missing is None:
+                    self._is_waiting = True
+                    self._changed.wait()
+                    self._is_waiting = False
+                    continue
+                busy_seconds = self._taken_at + _IDLE_SECONDS - time.monotonic()
+                if busy_seconds > 0:
+                    self._changed.wait(busy_seconds)
                     continue
             prime = find_prime(missing)
             with self._changed:

@@ -31,8 +31,9 @@ def make_sites() -> Sites:
 def main() -> None:
     """Serve until SIGTERM."""
     settings = Settings.from_environment()
-    sockets = [listen(settings.console_address), listen(settings.gateway_address)]
-    serve(sockets, make_sites, workers=settings.workers)
+    addresses = (settings.console_address, settings.gateway_address, settings.metrics_address)
+    sockets = [listen(address) for address in addresses if address is not None]
+    serve(sockets, make_sites, workers=settings.workers, drain_seconds=settings.drain_seconds)
 
 
 if __name__ == "__main__":

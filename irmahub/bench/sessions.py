@@ -238,3 +238,13 @@ def profile_table(found: SessionsProfile) -> str:
     lines += [f"{value:8.3f}  {part}" for part, value in found.milliseconds.items()]
     lines.append("The largest beside the proof: " + "; ".join(part for part, _ in largest(found.milliseconds)))
     return "\n".join(lines)
+
+
+def profile_markdown(found: SessionsProfile) -> str:
+    """Return a profile as a section of a document."""
+    lines = [f"## {found.type.capitalize()}, sessions in {found.store}, {found.auth} authentication", ""]
+    lines += ["The five largest costs beside the proof:", ""]
+    lines += [f"{place}. {part}: {value:.2f} ms" for place, (part, value) in enumerate(largest(found.milliseconds), 1)]
+    lines += ["", "| Part | ms |", "| --- | --- |"]
+    lines += [f"| {part} | {value:.3f} |" for part, value in found.milliseconds.items()]
+    return "\n".join(lines)

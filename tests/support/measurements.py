@@ -5,7 +5,6 @@ import os
 import subprocess
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from tests.support.shared import ROOT
@@ -28,12 +27,3 @@ def record(name: str, figures: Mapping[str, Any], *, features: Iterable[str] = (
         **figures,
     }
     (ROOT / "docs" / "measurements" / f"{name}.json").write_text(json.dumps(document, indent=2) + "\n")
-
-
-def memory_mib(pid: int) -> float:
-    """The memory of a process and its children: the sum of their proportional set sizes, in MiB."""
-    pids = [pid]
-    for one in pids:
-        pids.extend(int(child) for task in Path(f"/proc/{one}/task").glob("*/children") for child in task.read_text().split())
-    lines = [line for one in pids for line in Path(f"/proc/{one}/smaps_rollup").read_text().splitlines() if line.startswith("Pss:")]
-    return sum(int(line.split()[1]) for line in lines) / 1024
