@@ -4,13 +4,14 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
+FRONTENDS := tests/frontends/node_modules/.package-lock.json
 
 # Where the recorded vectors and schemes lie; the tests look in the same place.
 IRMAHUB_SHARED ?= $(abspath ../shared)
 export IRMAHUB_SHARED
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap system-packages format lint types test test-long fuzz mutants coverage features demo bench conformance compatibility diagrams lock migration wheel clean
+.PHONY: help bootstrap system-packages format lint types test test-long fuzz mutants coverage features demo bench bench-sessions bench-events conformance compatibility diagrams lock migration wheel clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,7 +25,11 @@ $(READY): requirements/dev.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-system-packages: ## Install Chromium, Redis and PostgreSQL where they are missing
+$(FRONTENDS): tests/frontends/package-lock.json | system-packages
+	cd tests/frontends && npm ci
+	@touch $@
+
+system-packages: ## Install Chromium, Redis, PostgreSQL and Node.js where they are missing
 	@tools/system-packages
 
 format: $(READY) ## Write the code in the common layout
@@ -38,7 +43,7 @@ lint: $(READY) ## Check the code's layout and habits
 types: $(READY) ## Check the types of the engine and the gateway
 	$(BIN)/mypy
 
-test: $(READY) system-packages ## Run every test that fits in half an hour
+test: $(READY) system-packages $(FRONTENDS) ## Run every test that fits in half an hour
 	$(BIN)/pytest -m "not long" $(ARGS)
 
 test-long: $(READY) system-packages ## Run scale, full fuzz, mutation and load; writes docs/measurements
@@ -63,6 +68,12 @@ demo: $(READY) ## Run the main job in a fresh data directory (ARGS=--exit ends a
 bench: $(READY) ## Measure the engine in multiples of one modular exponentiation
 	$(BIN)/irmahub bench engine $(ARGS)
 
+bench-sessions: $(READY) ## Measure whole sessions (the record: ARGS="--runs 5 --seconds 60 --json" on a quiet machine)
+	$(BIN)/irmahub bench sessions $(ARGS)
+
+bench-events: $(READY) ## Measure status events: 5,000 listeners, changes raised on another worker
+	$(BIN)/irmahub bench events $(ARGS)
+
 conformance: $(READY) ## Compare with the recorded vectors
 	$(BIN)/irmahub conformance $(IRMAHUB_SHARED)/vectors $(ARGS)
 
@@ -85,5 +96,5 @@ wheel: $(READY) ## Build the wheel into dist/
 	$(BIN)/python -m hatchling build --target wheel
 
 clean: ## Remove what was built, and the virtual environment
-	rm -rf $(VENV) .coverage build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) tests/frontends/node_modules .coverage build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from gateway.addresses import PUBLIC_ONLY, AddressPolicy
+
 #: A server looks for a new version every 60 minutes by default (spec of scheme updates, section 3).
 UPDATE_INTERVAL = timedelta(minutes=60)
 
@@ -20,8 +22,9 @@ class ConsoleSettings:
         public_url: where the web root's parent is served, e.g. `http://127.0.0.1:8089/`; schemes stand at `schemes/<id>/` below it.
         gateway_url: where backends and apps reach the gateway; a request for its host needs no permission.
         redis_url: carries changes to the workers at once, or None.
+        redis_prefix: goes before the names of keys and channels there.
         production: demands https for fetching back and the long waiting period for every scheme.
-        allow_private_addresses: git addresses and public addresses in private ranges may be reached.
+        outbound: which hosts git addresses and public addresses may name.
         demo_waiting_period: how long a new key of a demo scheme must have been seen live before it may issue.
         waiting_period: the same for other schemes, at least two update intervals.
         modulus_bits: the size of new issuer keys.
@@ -37,8 +40,9 @@ class ConsoleSettings:
     public_url: str
     gateway_url: str
     redis_url: str | None = None
+    redis_prefix: str = ""
     production: bool = False
-    allow_private_addresses: bool = False
+    outbound: AddressPolicy = PUBLIC_ONLY
     demo_waiting_period: timedelta = timedelta(0)
     waiting_period: timedelta = 2 * UPDATE_INTERVAL
     modulus_bits: int = 2048

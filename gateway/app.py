@@ -1,7 +1,11 @@
 """The gateway as a Flask application: the requestor API and the app API of `irma server`."""
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from functools import partial
+from importlib.metadata import version
+from types import MappingProxyType
 from typing import Final
 
 import structlog
@@ -14,7 +18,7 @@ from idemix.scheme.configuration import Configuration
 from idemix.session.access import check_frontend
 from idemix.session.randomness import Randomness, SystemRandomness
 
-from . import client_api, cors, frontend_api, requestor_api
+from . import api_docs, client_api, cors, frontend_api, openapi, requestor_api, revocation_api
 from .auth.base import Authenticator
 from .auth.hmac import HmacAuthenticator
 from .auth.none import NoAuthenticator
@@ -24,13 +28,22 @@ from .background import Background, fault
 from .callbacks import RequestorCalls
 from .changes import Changes, Topic
 from .config import MAX_BODY_BYTES, GatewayConfig
-from .errors import INTERNAL_ERROR, InvalidRequestError, remote_error
+from .errors import INTERNAL_ERROR, RETRY_SECONDS, UNAVAILABLE, InvalidRequestError, remote_error
 from .events import EventHub
+from .health import DEFAULT_LIMITS, Check, Health, Limits, issuer_keys_check, schemes_check, store_check, threads_check
 from .key_use import KeyUse
+from .measured import CountedSessions, SchemeState
+from .metrics import LISTENERS
+from .observation import observe
+from .outbound import OutboundClient
 from .permissions import NO_PERMISSIONS
 from .requestors.directory import DirectoryRequestor, RequestorDirectory
 from .requestors.service import Requestors
-from .runtime import Gateway, authorization, current_gateway, empty_response, json_response, load_client_session, require_token
+from .revocation.events import UpdateHub
+from .revocation.opening import open_revocation
+from .revocation.tables import RevocationTables
+from .runtime import Gateway, authorization, current_gateway, empty_response, json_response, load_client_session, require_token, with_hint
+from .scheme_updates import SchemeUpdates
 from .schemes import CustodyKeys, FixedSchemes, SchemeDirectories, SchemeSource
 from .sessions import NoArchive, SessionArchive, Sessions
 from .startup import checked_directory
@@ -54,8 +67,11 @@ def create_app(
     changes: Changes | None = None,
     archive: SessionArchive | None = None,
     store: SessionStore | None = None,
-    calls: RequestorCalls | None = None,
+    outbound: OutboundClient | None = None,
+    revocation: RevocationTables | None = None,
     background: bool = True,
+    checks: Mapping[str, Check] = MappingProxyType({}),
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Flask:
     """Make the gateway.
 
@@ -68,49 +84,117 @@ def create_app(
         changes: tells when requestors, schemes or issuer keys change.
         archive: keeps records of sessions.
         store: where sessions live, by default as the configuration says.
-        calls: reaches the requestors' servers.
+        outbound: calls the requestors' servers; by default as the configuration allows.
+        revocation: the tables of revocation, by default as the configuration says.
+        checks: looks at further components of the process, for `/health/ready`.
+        limits: where the health of components ends.
         background: whether time-outs are looked for, uses of keys written, and primes found ahead, without a request.
 
     Raises:
         ConfigurationError: with every fault of the configuration.
     """
     config = config.with_local_url()
+    scheme_updates: SchemeUpdates | None = None
     if schemes is None:
         schemes = _scheme_source(config, custody_keys, clock)
+        if background and isinstance(schemes, SchemeDirectories):
+            scheme_updates = _scheme_updates(config, schemes, clock)
+            scheme_updates.prepare()
     pepper = secrets.token_bytes(32) if requestors is None else requestors.snapshot().pepper
-    configured, signer = checked_directory(config, schemes.current, clock, pepper=pepper, has_database=requestors is not None)
+    configured, signer = checked_directory(
+        config,
+        schemes.current,
+        clock,
+        pepper=pepper,
+        has_database=requestors is not None,
+        has_revocation_tables=revocation is not None,
+    )
     directory = (lambda: configured) if requestors is None else _joined(configured, requestors.snapshot)
-    calls = calls or RequestorCalls(signer, appends_slash=config.callback_url_slash)
+    outbound = outbound or OutboundClient(config.outbound_policy)
+    calls = RequestorCalls(signer, outbound, appends_slash=config.callback_url_slash)
     store = store or open_store(config, clock)
     primes = PrimePool()
-    sessions = Sessions(config, schemes, directory, store, calls, archive or NoArchive(), clock, randomness or SystemRandomness(), primes)
+    counted = CountedSessions(archive or NoArchive())
+    revoker = open_revocation(config, lambda: schemes.current, revocation, clock)
+    sessions = Sessions(config, schemes, directory, store, calls, counted, clock, randomness or SystemRandomness(), primes, revoker)
     hub = EventHub(store) if config.sse else None
+    revocation_updates = UpdateHub(revoker.tables) if config.sse else None
 
     key_use = None if requestors is None else KeyUse(clock, requestors.keys_used)
-    periodic = Background(sessions.sweep, *(() if key_use is None else (key_use.write_if_due,)))
+
+    def count_listeners() -> None:
+        if hub is not None:
+            LISTENERS.set(hub.listeners)
+
+    # On a thread of its own: other servers may be slow to answer.
+    revoking = Background(revoker.work, *(() if revocation_updates is None else (revocation_updates.look,)))
+    periodic = Background(
+        sessions.sweep,
+        *(() if key_use is None else (key_use.write_if_due,)),
+        count_listeners,
+    )
 
     def close() -> None:
+        if scheme_updates is not None:
+            scheme_updates.stop()
         periodic.stop()
+        revoking.stop()
         primes.stop()
         if key_use is not None:
             key_use.write()
         calls.close()
         if hub is not None:
             hub.close()
+        revoker.close()
         store.close()
 
-    gateway = Gateway(config, sessions, store, hub, schemes, directory, _authenticators(config, clock), key_use, signer, close)
+    threads = {"sessions": periodic, "revocation": revoking} if background else {}
+    health = Health(
+        {
+            "sessions": store_check(store),
+            "schemes": schemes_check(schemes, clock, limits, scheme_updates),
+            "issuer_keys": issuer_keys_check(schemes, clock, limits),
+            "background": threads_check({name: partial(_is_alive, thread) for name, thread in threads.items()}),
+            **checks,
+        }
+    )
+    gateway = Gateway(
+        config,
+        sessions,
+        store,
+        hub,
+        schemes,
+        directory,
+        _authenticators(config, clock),
+        key_use,
+        signer,
+        scheme_updates,
+        revoker,
+        revocation_updates,
+        health,
+        (SchemeState(schemes, clock),),
+        close,
+    )
     if changes is not None:
         changes.on(Topic.SCHEMES, schemes.reload)
         changes.on(Topic.ISSUER_KEYS, schemes.reload)
+        changes.on(Topic.REVOCATION, revoker.reload)
     if background:
         periodic.start()
+        revoking.start()
         primes.start()
+        if scheme_updates is not None:
+            scheme_updates.start()
     for option in config.options_without_effect:
         log.warning("config.option_without_effect", option=option)
     prefix = config.api_prefix.rstrip("/")
     apps = () if config.client_port else _client_blueprints(prefix)
-    return _flask(gateway, (requestor_api.blueprint(prefix), *apps))
+    docs = api_docs.blueprint("api_docs", prefix, partial(openapi.document, prefix=prefix, version=version("irmahub")))
+    return _flask(gateway, (requestor_api.blueprint(prefix), docs, *apps))
+
+
+def _is_alive(thread: Background) -> bool:
+    return thread.is_alive
 
 
 def create_client_app(app: Flask) -> Flask:
@@ -124,13 +208,29 @@ def create_client_app(app: Flask) -> Flask:
 
 
 def _client_blueprints(prefix: str) -> tuple[Blueprint, ...]:
-    return client_api.blueprint(prefix), frontend_api.blueprint(prefix)
+    return client_api.blueprint(prefix), frontend_api.blueprint(prefix), revocation_api.blueprint(prefix)
 
 
 def _scheme_source(config: GatewayConfig, custody_keys: CustodyKeys | None, clock: Clock) -> SchemeSource:
     if config.schemes_path is None:
         return FixedSchemes(Configuration())
     return SchemeDirectories(config.schemes_path, config.privkeys, custody_keys, clock)
+
+
+def _scheme_updates(config: GatewayConfig, schemes: SchemeDirectories, clock: Clock) -> SchemeUpdates:
+    if config.schemes_path is None:
+        raise ValueError("there is no folder of schemes")
+    updates = SchemeUpdates(
+        config.schemes_path,
+        schemes,
+        OutboundClient(config.outbound_policy),
+        clock,
+        interval=timedelta(minutes=config.schemes_update),
+        https_only=config.production,
+        assets_path=config.schemes_assets_path,
+    )
+    schemes.updater = updates.look_for
+    return updates
 
 
 def _authenticators(config: GatewayConfig, clock: Clock) -> tuple[Authenticator, ...]:
@@ -167,9 +267,9 @@ def _flask(gateway: Gateway, blueprints: Iterable[Blueprint]) -> Flask:
     app.extensions["gateway"] = gateway
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
+    observe(app, "gateway")
     app.before_request(_before_view)
     app.after_request(cors.add_headers)
-    app.after_request(_log_answer)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _error)
     return app
@@ -181,7 +281,6 @@ def _before_view() -> Response | None:
     Preflights are answered; of paths below a session its token is read; the app's paths have the session loaded, and the
     frontend's among them its secret compared; other methods are refused.
     """
-    g.refusal = None
     if cors.is_preflight():
         return cors.preflight_response()
     if request.environ["PATH_INFO"].startswith("//"):
@@ -230,6 +329,8 @@ def _http_error(error: HTTPException) -> Response:
     if not isinstance(error, (NotFound, MethodNotAllowed)):
         return _error(InvalidRequestError(error.name))
     status = 404 if isinstance(error, NotFound) else 405
+    if _is_client_path() and _below(revocation_api.PATH):
+        return revocation_api.binary_response({"status": status, "error": "INVALID_REQUEST"}, status)
     if _is_client_path():
         return json_response({"status": status, "error": "INVALID_REQUEST"}, status)
     if status == 404:
@@ -245,18 +346,7 @@ def _error(error: Exception) -> Response:
         log.error("store.failed", endpoint=request.endpoint, error=type(error.__cause__ or error).__name__)
     elif entry is INTERNAL_ERROR:
         log.error("request.failed", endpoint=request.endpoint, **fault(error))
-    return json_response(entry.to_json(message), entry.status)
-
-
-def _log_answer(response: Response) -> Response:
-    """One line a request: no token, no value."""
-    refusal = g.get("refusal")
-    log.info(
-        "request.answered",
-        method=request.method,
-        endpoint=request.endpoint,
-        status=response.status_code,
-        refusal=None if refusal is None else type(refusal).__name__,
-        departure=getattr(refusal, "departure", None),
-    )
+    response = with_hint(json_response(entry.to_json(message), entry.status), error)
+    if entry is UNAVAILABLE:
+        response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response

@@ -71,7 +71,8 @@ class GatewayConfig:
     """What the gateway is told to do. Times are in the unit that the option has in irma server.
 
     Attributes:
-        schemes_path: folder with scheme directories.
+        schemes_path: folder with scheme directories; the default schemes are fetched into an empty one, unless `schemes_update` is 0.
+        schemes_assets_path: folder of schemes that are taken over where those of `schemes_path` are older or missing.
         schemes_update: minutes between updates of schemes; 0 is off.
         privkeys: folder with issuer private keys, `scheme.issuer.xml` and `scheme.issuer.N.xml`.
         url: the address at which apps reach this server; see `server_url`.
@@ -138,6 +139,8 @@ class GatewayConfig:
     redis_tls_client_cert_file: str = ""
     redis_tls_client_key_file: str = ""
     redis_no_tls: bool = False
+    revocation_db_type: str = ""
+    revocation_db_str: str = field(default="", repr=False)
     revocation_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     verbose: int = 0
     quiet: bool = False
@@ -214,14 +217,11 @@ class GatewayConfig:
 
 #: Options of irma server that are read and checked, but that nothing obeys yet.
 _WITHOUT_EFFECT: Final = (
-    "schemes_assets_path",
-    "schemes_update",
     "static_path",
     "tls_cert",
     "tls_cert_file",
     "client_tls_cert",
     "client_tls_cert_file",
-    "revocation_settings",
 )
 _FIELD_DEFAULTS: Final = {option.name: getattr(GatewayConfig(), option.name) for option in fields(GatewayConfig)}
 
@@ -375,7 +375,7 @@ _PERMISSION_OPTIONS: Final = {
     "host_perms": "host",
 }
 #: Options of irma server that mean nothing here yet; they are taken so that a configuration file of the reference can be used.
-_ABSENT_OPTIONS: Final = ("revocation_db_type", "revocation_db_str", "sdjwtvc_issuer_certificates_dir", "sdjwtvc_issuer_private_keys_dir")
+_ABSENT_OPTIONS: Final = ("sdjwtvc_issuer_certificates_dir", "sdjwtvc_issuer_private_keys_dir")
 
 
 def _contradictions(config: GatewayConfig) -> Iterator[Problem]:

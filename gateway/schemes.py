@@ -6,8 +6,9 @@ last was. A reload makes a new value; sessions that run keep the one they began 
 
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -22,6 +23,7 @@ from idemix.scheme.identifiers import IssuerId
 from idemix.scheme.tree import SchemeTree
 
 from .config import ConfigurationError, Problem
+from .custody.errors import CustodyError
 from .permissions import NO_PRIVATE_KEY, NO_REVOCATION
 from .scheme_files import read_tree, scheme_directories
 
@@ -37,12 +39,30 @@ class CustodyKeys(Protocol):
         """The activated keys: by issuer and counter the fingerprint of the public key."""
         ...
 
-    def private_key(self, issuer_id: str, counter: int) -> PrivateKey:
-        """Open a private key."""
+    def private_key(self, issuer_id: str, counter: int, *, retired: bool = False) -> PrivateKey:
+        """Open a private key that is active, or was."""
+        ...
+
+    def revoking(self, issuer_id: str) -> Mapping[int, str]:
+        """The keys, active or retired, that support revocation: by counter the fingerprint of the public key."""
         ...
 
 
 KeyFiles = Mapping[IssuerId, Mapping[int, PrivateKey]]
+
+
+@dataclass(frozen=True, slots=True)
+class IssuingKey:
+    """What an issuer's credentials would be signed with now.
+
+    Attributes:
+        issuer: whose.
+        counter, expires_at: of the key; None where an issuer that should have one has none that can be used.
+    """
+
+    issuer: IssuerId
+    counter: int | None
+    expires_at: datetime | None
 
 
 class IssuerKeyRing:
@@ -63,6 +83,7 @@ class IssuerKeyRing:
         self._active: Mapping[str, Mapping[int, str]] = {} if custody is None else custody.active()
         self._lock = threading.Lock()
         self._opened: dict[tuple[IssuerId, int], PrivateKey] = {}
+        self._revoking: dict[tuple[IssuerId, int], PrivateKey] = {}
 
     def signing_key(self, issuer: IssuerId, counter: int | None = None) -> tuple[PublicKey, PrivateKey]:
         """The key pair of an issuer: of one counter, or of the highest that is activated and published.
@@ -80,6 +101,36 @@ class IssuerKeyRing:
                 return public_key, private_key
         raise UnknownIdentifierError(str(issuer), NO_PRIVATE_KEY)
 
+    def revocation_keys(self, issuer: IssuerId) -> dict[int, tuple[PublicKey, PrivateKey]]:
+        """The key pairs of an issuer that support revocation, retired ones too, since what they signed can still be revoked."""
+        retired = {} if self._custody is None else self._custody.revoking(str(issuer))
+        found: dict[int, tuple[PublicKey, PrivateKey]] = {}
+        for counter in sorted(self._counters(issuer) | set(retired)):
+            try:
+                pair = self.signing_key(issuer, counter)
+            except UnknownIdentifierError:
+                retired_pair = self._retired(issuer, counter, retired.get(counter))
+                if retired_pair is None:
+                    continue
+                pair = retired_pair
+            if pair[0].supports_revocation and pair[1].ecdsa is not None:
+                found[counter] = pair
+        return found
+
+    def _retired(self, issuer: IssuerId, counter: int, fingerprint: str | None) -> tuple[PublicKey, PrivateKey] | None:
+        """A key pair in custody that signs no credentials any more; None where its public key is not published."""
+        try:
+            public_key = self._configuration.public_key(issuer, counter)
+        except UnknownPublicKeyError:
+            return None
+        if self._custody is None or fingerprint is None or fingerprint != public_key.fingerprint():
+            return None
+        with self._lock:
+            key = self._revoking.get((issuer, counter))
+            if key is None:
+                key = self._revoking[issuer, counter] = self._custody.private_key(str(issuer), counter, retired=True)
+            return public_key, key
+
     def problem(self, issuer: IssuerId, *, revocation: bool) -> str | None:
         """Why the issuer's newest key cannot be used for issuing, or for revoking; None where it can."""
         try:
@@ -87,6 +138,17 @@ class IssuerKeyRing:
         except UnknownIdentifierError:
             return NO_PRIVATE_KEY
         return NO_REVOCATION if revocation and private_key.ecdsa is None else None
+
+    def newest(self) -> Iterator[IssuingKey]:
+        """The key of every issuer whose keys we keep, in the key folder or in custody; those that demo schemes publish are not ours."""
+        kept = {issuer for issuer in self._files if issuer in self._configuration.issuers} | {IssuerId(issuer) for issuer in self._active}
+        for issuer in sorted(kept, key=str):
+            try:
+                public_key, _ = self.signing_key(issuer)
+            except (IdemixError, CustodyError):
+                yield IssuingKey(issuer, None, None)
+            else:
+                yield IssuingKey(issuer, public_key.counter, datetime.fromtimestamp(public_key.expires_at, UTC))
 
     def _counters(self, issuer: IssuerId) -> set[int]:
         counters = set(self._files.get(issuer, ())) | set(self._active.get(str(issuer), ()))
@@ -145,6 +207,10 @@ class SchemeSource(Protocol):
         """Read them again."""
         ...
 
+    def look_for(self, identifier: str) -> bool:
+        """Look whether the scheme of an unknown identifier was published anew; tell whether the schemes are others now."""
+        ...
+
 
 class FixedSchemes:
     """Schemes that never change: those of a test, or of a replay."""
@@ -158,6 +224,10 @@ class FixedSchemes:
 
     def reload(self) -> None:
         """There is nothing to read again."""
+
+    def look_for(self, identifier: str) -> bool:  # noqa: ARG002 - of the protocol
+        """Nothing new is published."""
+        return False
 
 
 class SchemeDirectories:
@@ -180,6 +250,9 @@ class SchemeDirectories:
         self._clock = clock
         self._lock = threading.Lock()
         self._good: dict[str, SchemeTree] = {}
+        self._seen: object = None
+        #: Asks the scheme's address; set where schemes are updated.
+        self.updater: Callable[[str], bool] | None = None
         self.reload()
 
     @property
@@ -189,6 +262,8 @@ class SchemeDirectories:
     def reload(self) -> None:
         """Read the directories and the activated keys again; a scheme that does not verify any more stays as it was."""
         with self._lock:
+            # Before reading: what changes while it is read is read again.
+            self._seen = self._look()
             now = int(self._clock().timestamp())
             trees = {tree.name: tree for tree in self._trees()}
             configuration, problems = Configuration.load(trees.values(), now=now)
@@ -201,6 +276,28 @@ class SchemeDirectories:
                 configuration, _ = Configuration.load(trees.values(), now=now)
             self._good = {name: tree for name, tree in trees.items() if name in kept or name not in failed}
             self._current = LoadedSchemes(configuration, IssuerKeyRing(configuration, self._files, self._custody))
+
+    def reload_if_changed(self) -> None:
+        """Read again where another process wrote a directory since the last reading."""
+        if self._look() != self._seen:
+            self.reload()
+
+    def look_for(self, identifier: str) -> bool:
+        """Look whether the scheme of an unknown identifier was published anew; tell whether the schemes are others now."""
+        return self.updater is not None and self.updater(identifier)
+
+    def _look(self) -> object:
+        """What tells that a directory was written: name, inode and time of each scheme's index."""
+        if not self._schemes_path.is_dir():
+            return None
+        found = []
+        for directory in scheme_directories(self._schemes_path):
+            try:
+                status = (directory / "index").stat()
+            except OSError:
+                continue
+            found.append((directory.name, status.st_ino, status.st_mtime_ns))
+        return found
 
     def _trees(self) -> Iterator[SchemeTree]:
         if not self._schemes_path.is_dir():

@@ -8,7 +8,8 @@ session of a chain: its answer is part of the outcome.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final, Protocol, TypeVar
 
@@ -16,7 +17,7 @@ import structlog
 
 from idemix.cl.primes import PrimePool
 from idemix.clock import Clock
-from idemix.errors import IdemixError, SessionError
+from idemix.errors import IdemixError, SessionError, UnknownIdentifierError
 from idemix.request import RequestorRequest, parse_session_request
 from idemix.session.engine import EngineSettings, SessionEngine
 from idemix.session.errors import NextSessionError
@@ -29,9 +30,11 @@ from .callbacks import RequestorCallError, RequestorCalls
 from .config import GatewayConfig
 from .errors import remote_error
 from .permissions import NO_PERMISSIONS, Decision, PermissionJudge, Refused, Verdict
+from .request_id import current_request_id
 from .requestors.directory import RequestorDirectory
+from .revocation.service import Issuance, Revocation
 from .schemes import LoadedSchemes, SchemeSource
-from .stores.base import SessionStore, StatusChange, StoreConflictError, StoreError, UnknownSessionError
+from .stores.base import SessionStore, StoreConflictError, StoreError, UnknownSessionError, status_change
 
 log = structlog.get_logger(__name__)
 
@@ -105,6 +108,7 @@ class Sessions:
         archive: keeps records.
         clock, randomness: give every time, token, code and nonce.
         primes: gives the primes of signatures.
+        revocation: the state of revocation; by default none is known.
     """
 
     def __init__(
@@ -118,6 +122,7 @@ class Sessions:
         clock: Clock,
         randomness: Randomness,
         primes: PrimePool,
+        revocation: Revocation | None = None,
     ) -> None:
         self._config = config
         self._schemes = schemes
@@ -128,6 +133,7 @@ class Sessions:
         self._clock = clock
         self._randomness = randomness
         self._primes = primes
+        self._revocation = revocation
         self._settings = EngineSettings(
             url=config.server_url,
             production=config.production,
@@ -151,6 +157,7 @@ class Sessions:
                 describe_refusal,
                 self._primes,
                 timestamp_keys=self._config.timestamp_keys,
+                revocation=self._revocation,
             )
             self._engine = engine = (loaded, made)
         return engine[1]
@@ -176,8 +183,15 @@ class Sessions:
             StoreError: the session cannot be stored.
         """
         engine = self.engine
-        session, package = engine.start(request, requestor=requestor)
-        self._add(engine, session)
+        try:
+            session, package = engine.start(request, requestor=requestor)
+        except UnknownIdentifierError as error:
+            # It may have been published since the schemes were last fetched.
+            if not self._schemes.look_for(error.identifier):
+                raise
+            engine = self.engine
+            session, package = engine.start(request, requestor=requestor)
+        self._add(engine, replace(session, request_id=current_request_id()))
         return package
 
     def _add(self, engine: SessionEngine, session: Session) -> None:
@@ -186,7 +200,7 @@ class Sessions:
             raise ValueError("a new session cannot have ended")
         self._store.add(session, deadline=deadline, expires_at=engine.forgotten_at(session))
         self._archive.session_started(session)
-        log.info("session.started", requestor=session.requestor, type=session.action.value)
+        log.info("session.started", requestor=session.requestor, type=session.action.value, started_by=session.request_id)
 
     # Loading
 
@@ -268,35 +282,57 @@ class Sessions:
         """
         for _ in range(ATTEMPTS):
             session = load()
-            engine = self.engine
-            known = engine.recall(session, path, body, authorization=authorization)
+            known = self.engine.recall(session, path, body, authorization=authorization)
             if known is not None:
                 return Answer(known.http_status, known.response)
-            following: Session | None = None
-            try:
-                changed, reply = step(engine, session)
-                if isinstance(reply, NextSessionNeeded):
-                    changed, reply, following = self._continue_chain(engine, changed, reply)
-                answer = Answer(200, encode_json(reply.to_json()))
-            except SessionError as refusal:
-                if engine.is_repeated(session, path, body):
-                    refusal.departure = "repeated-request"
-                entry, message = remote_error(refusal)
-                answer = Answer(entry.status, encode_json(entry.to_json(message)), refusal)
-                changed = refusal.session or session
-            changed = engine.remember(changed, path, body, authorization=authorization, response=answer.body, http_status=answer.status)
-            try:
-                if following is not None:
-                    # Before the answer that leads to it; one that nobody will hear of is cancelled.
-                    self._add(engine, following)
-                if changed is not session:
-                    self._write(session, changed)
-            except StoreConflictError:
-                if following is not None:
-                    self._write(following, engine.cancel(following))
-                continue
-            return answer
+            with self._issuing() as issuance:
+                answer = self._attempt(session, path, body, authorization, step, issuance)
+            if answer is not None:
+                return answer
         raise StoreError("the session is changed too often")
+
+    def _issuing(self) -> AbstractContextManager[Issuance]:
+        """Records of issuance that are made inside stay only if the credentials may have reached the app."""
+        return nullcontext(Issuance()) if self._revocation is None else self._revocation.issuing()
+
+    def _attempt(
+        self,
+        session: Session,
+        path: str,
+        body: bytes,
+        authorization: str,
+        step: Callable[[SessionEngine, Session], tuple[Session, Any]],
+        issuance: Issuance,
+    ) -> Answer | None:
+        """One attempt of `exchange`; None where somebody else changed the session meanwhile."""
+        engine = self.engine
+        following: Session | None = None
+        try:
+            changed, reply = step(engine, session)
+            if isinstance(reply, NextSessionNeeded):
+                changed, reply, following = self._continue_chain(engine, changed, reply)
+            answer = Answer(200, encode_json(reply.to_json()))
+        except SessionError as refusal:
+            if engine.is_repeated(session, path, body):
+                refusal.departure = "repeated-request"
+            entry, message = remote_error(refusal)
+            answer = Answer(entry.status, encode_json(entry.to_json(message)), refusal)
+            changed = refusal.session or session
+        changed = engine.remember(changed, path, body, authorization=authorization, response=answer.body, http_status=answer.status)
+        try:
+            if following is not None:
+                # Before the answer that leads to it; one that nobody will hear of is cancelled.
+                self._add(engine, following)
+            # Where the store fails now, the write may have been done all the same, and the app may get the answer by asking again.
+            issuance.is_delivered = answer.error is None
+            if changed is not session:
+                self._write(session, changed)
+        except StoreConflictError:
+            issuance.is_delivered = False
+            if following is not None:
+                self._write(following, engine.cancel(following))
+            return None
+        return answer
 
     def _continue_chain(
         self, engine: SessionEngine, session: Session, needed: NextSessionNeeded
@@ -314,7 +350,8 @@ class Sessions:
         except (RequestorCallError, IdemixError) as error:
             raise NextSessionError(str(error), session=session) from error
         changed, continued = engine.start_next(session, needed, request)
-        return changed, continued.response, continued.next_session
+        following = continued.next_session
+        return changed, continued.response, None if following is None else replace(following, request_id=session.request_id)
 
     def _require_permitted_next(self, session: Session, request: RequestorRequest) -> None:
         if session.requestor and session.requestor not in self._directory().requestors:
@@ -327,16 +364,21 @@ class Sessions:
     def _write(self, session: Session, changed: Session) -> None:
         """Store a change; then tell of it, where the status is another."""
         engine = self.engine
-        self._store.update(changed, session.revision, deadline=engine.deadline(changed), expires_at=engine.forgotten_at(changed))
-        if changed.status is session.status:
+        change = None if changed.status is session.status else status_change(changed)
+        self._store.update(
+            changed, session.revision, deadline=engine.deadline(changed), expires_at=engine.forgotten_at(changed), change=change
+        )
+        if change is None:
             return
         self._archive.session_changed(changed)
         proof_status = None if changed.proof_status is None else changed.proof_status.value
-        log.info("session.changed", requestor=changed.requestor, status=changed.status.value, proof_status=proof_status)
-        try:
-            self._store.publish(status_change(changed))
-        except StoreError:
-            log.warning("session.change_not_published")
+        log.info(
+            "session.changed",
+            requestor=changed.requestor,
+            status=changed.status.value,
+            proof_status=proof_status,
+            started_by=changed.request_id,
+        )
         if changed.status.is_finished and changed.request.callback_url:
             self._calls.send_result(changed)
 
@@ -360,9 +402,3 @@ def describe_refusal(refusal: SessionError) -> dict[str, Any]:
     """The remote error that a failed session shows in its result."""
     entry, message = remote_error(refusal)
     return entry.to_json(message)
-
-
-def status_change(session: Session) -> StatusChange:
-    """What listeners are told of a session."""
-    pointer = session.next_pointer
-    return StatusChange(session.client_token, session.status, None if pointer is None else pointer.to_json())
