@@ -32,17 +32,6 @@ def check_response(value: mpz, bits: int, where: str) -> None:
         raise ResponseSizeError(f"{where}: response size out of bounds ({bits} bits)", departure="response-size")
 
 
-def check_responses(values: Mapping[int, mpz], bits: int, where: str) -> None:
-    """Check the responses for several attributes, by index of base.
-
-    Raises:
-        ResponseSizeError: see `check_response`.
-    """
-    for index, value in values.items():
-        if value < 0 or value.bit_length() > bits:
-            check_response(value, bits, f"{where}[{index}]")
-
-
 def check_challenge(value: mpz, where: str) -> None:
     """Check that a challenge has the length of a hash: a longer one cannot be the one that is computed anew.
 

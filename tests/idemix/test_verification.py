@@ -175,7 +175,7 @@ def test_singleton_is_shown_once(world: World) -> None:
 def test_index_out_of_range(world: World) -> None:
     one = world.wallet.credentials[0]
     for cred in (2, 99):
-        with pytest.raises(IndexOutOfRangeError, match="Credential index out of range") as refusal:
+        with pytest.raises(IndexOutOfRangeError, match=r"^Credential index out of range$") as refusal:
             verify(world, request_for([[LEVEL]]), [(one, {5})], [[(cred, 5)]])
         assert refusal.value.where == "indices[0][0].cred"
     with pytest.raises(MalformedProofError, match=r"indices\[0\]\[0\].cred: names a proof that is not there"):
@@ -315,3 +315,19 @@ def test_what_a_disclosed_attribute_shows_and_takes_by_itself() -> None:
     assert "a value" not in repr(attribute)
     assert (attribute.not_revoked, attribute.not_revoked_before) == (False, None)
     assert default_settings(CredentialTypeId("a.b.c")) == RevocationSetting(tolerance=600, synced_at=0)
+
+
+def test_the_secret_key_is_not_shown(world: World) -> None:
+    with pytest.raises(MalformedProofError) as refusal:
+        verify(world, request_for([[LEVEL]]), [(world.wallet.credentials[0], {0, 5})], [[(0, 5)]])
+    assert refusal.value.departure == "secret-key-hidden"
+
+
+def test_attributes_are_those_of_the_type(world: World) -> None:
+    one = world.wallet.credentials[0]
+    longer = replace(one.credential, attributes=(*one.credential.attributes, mpz(3)))
+    proof = longer.disclosure_builder({1, 5, 6}).commit(mpz(5)).respond(mpz(7))
+    shown = ShownCredential.of(proof, world.configuration, "proof")
+    assert str(shown.attribute(5, "here").identifier) == LEVEL
+    with pytest.raises(MalformedProofError, match=r"^here: irma-demo\.RU\.studentCard has no attribute 6"):
+        shown.attribute(6, "here")

@@ -145,3 +145,25 @@ def test_the_blinding_has_its_length_whatever_the_randomness(largest: bool) -> N
     signature, _ = sign_commitment(PAIR.private, KEY, ATTRIBUTES, mpz(1), ExtremeRandom(largest), prime=SIGNATURE.e)
     end = mpz(1) << KEY.params.l_v
     assert signature.v == (end - 1 if largest else end >> 1)
+
+
+def primes_beside_their_range() -> list[mpz]:
+    start = mpz(1) << KEY.params.l_e - 1
+    return [gmpy2.prev_prime(start), gmpy2.next_prime(start + (mpz(1) << KEY.params.l_e_prime - 1))]
+
+
+@pytest.mark.parametrize("prime", primes_beside_their_range(), ids=["below", "above"])
+def test_a_prime_beside_its_range_is_refused_although_the_equation_holds(prime: mpz) -> None:
+    signature, _ = sign_commitment(PAIR.private, KEY, ATTRIBUTES, mpz(1), SeededRandom(), prime)
+    with pytest.raises(InvalidSignatureError, match="range"):
+        signature.verify(KEY, ATTRIBUTES)
+
+
+def test_every_base_can_be_signed_with() -> None:
+    values = [mpz(index) for index in range(len(KEY.R))]
+    sign(PAIR.private, KEY, values, SeededRandom()).verify(KEY, values)
+
+
+def test_faults_name_the_signature_where_nothing_else_is_given() -> None:
+    with pytest.raises(MalformedProofError, match=r"^signature\.A: "):
+        CLSignature.from_json({})

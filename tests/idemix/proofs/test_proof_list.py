@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from idemix.cl.signature import sign
 from idemix.credential.credential import Credential, generate_secret_key
 from idemix.departures import DEPARTURES
-from idemix.errors import ChallengeMismatchError, IdemixError, InvalidProofError, MalformedProofError, ProofRuleError
+from idemix.errors import ChallengeMismatchError, IdemixError, InvalidProofError, MalformedProofError, ProofCountError, ProofRuleError
 from idemix.json_text import parse_json
 from idemix.keys.public import PublicKey
 from idemix.proofs import CommitmentBuilder, ProofD, ProofList, ProofU, build_proof_list, verify_proof_list
@@ -135,6 +135,20 @@ def test_another_session_is_refused(changes: dict[str, object]) -> None:
 )
 def test_counts_and_blind_indices(keys: list[PublicKey], changes: dict[str, object], error: type[Exception]) -> None:
     with pytest.raises(error):
+        verify(PROOFS, keys, **changes)
+
+
+@pytest.mark.parametrize(
+    ("keys", "changes", "what"),
+    [
+        ([KEY], {}, "public keys"),
+        (KEYS, {"keyshare_groups": ["."]}, "keyshare groups"),
+        (KEYS, {"blind_indices": [None]}, "sets of blind indices"),
+        (KEYS, {"revocation_indices": [None]}, "revocation indices"),
+    ],
+)
+def test_what_there_is_too_little_of_is_named(keys: list[PublicKey], changes: dict[str, object], what: str) -> None:
+    with pytest.raises(ProofCountError, match=f"^proofs: 2 proofs, 1 {what}$"):
         verify(PROOFS, keys, **changes)
 
 
@@ -400,3 +414,33 @@ def test_an_element_without_its_number_departs_from_nothing() -> None:
 def test_a_statement_on_the_attribute_after_the_last_cannot_be_proved() -> None:
     with pytest.raises(UnprovableStatementError):
         FIRST.disclosure_builder({1}, RANDOM, {len(FIRST.attributes): [Statement(AT_LEAST, 18)]})
+
+
+class RecordingRandom(SeededRandom):
+    """Notes the lengths that are asked for."""
+
+    def __init__(self) -> None:
+        super().__init__("lengths")
+        self.lengths: list[int] = []
+
+    def bits(self, length: int) -> mpz:
+        self.lengths.append(length)
+        return super().bits(length)
+
+
+def test_what_hides_a_secret_has_the_length_of_the_specification() -> None:
+    """For 1024 bits, in the order of choice: l_v', l_v'_commit, l_m - 1 and l_m_commit; then l_m_commit, l_RA, l_e_commit, l_v_commit."""
+    random = RecordingRandom()
+    CommitmentBuilder.create(KEY, SECRET, [3], random)
+    assert random.lengths == [1104, 1440, 255, 592]
+    random = RecordingRandom()
+    FIRST.disclosure_builder({1, 2, 3}, random)
+    assert random.lengths == [592, 1104, 456, 2036]
+
+
+def test_a_proof_of_non_revocation_needs_its_attribute() -> None:
+    witness = make_chain(0).witnesses[0]
+    builder = credential("issuer-1024", 1001, witness.e).disclosure_builder({1}, RANDOM, witness=witness, revocation_index=2)
+    proof = builder.commit(mpz(5)).respond(mpz(7))
+    with pytest.raises(MalformedProofError, match=r"^proof\.nonrev_proof: the credential has no revocation attribute"):
+        proof.contributions(KEY)

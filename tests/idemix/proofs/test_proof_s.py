@@ -53,3 +53,8 @@ def test_a_response_that_is_equal_modulo_the_order_but_longer_is_refused() -> No
     longer = PROOF.e_response + order * ((mpz(1) << KEY.params.l_n) // order + 1)
     with pytest.raises(ResponseSizeError, match=r"proof\.e_response"):
         replace(PROOF, e_response=longer).verify(KEY, SIGNATURE, context=1, nonce=77)
+
+
+def test_faults_name_the_proof_where_nothing_else_is_given() -> None:
+    with pytest.raises(MalformedProofError, match=r"^proof\.c: "):
+        ProofS.from_json({})
