@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from gateway.audit.service import Audit
 from gateway.database import Database
-from gateway.models import RevocationRecord
+from gateway.models import Base, RevocationRecord
 from gateway.revocation.service import RENEWAL_SECONDS, Revocation
 from gateway.revocation.tables import RevocationTables, key_hash
 from gateway.schemes import FixedSchemes
@@ -144,6 +144,17 @@ def test_a_request_without_revocation_key_is_refused(authority: Party) -> None:
     answer = authority.gateway.post(issuance(credential))
     assert (answer.status_code, answer.get_json()["error"]) == (400, "INVALID_REQUEST")
     assert "no revocationKey specified" in answer.text
+
+
+def test_no_table_holds_a_value_or_a_revocation_key(authority: Party, tables: RevocationTables) -> None:
+    authority.issue("alice of the canaries", bsn="31415926535")
+    authority.revoke("alice of the canaries")
+    with tables.database.engine.connect() as connection:
+        held = {table.name: repr(connection.execute(select(table)).all()) for table in Base.metadata.sorted_tables}
+    assert "credential.revoke" in held["audit_entries"]
+    for name, text in held.items():
+        assert "canaries" not in text, name
+        assert "31415926535" not in text, name
 
 
 class TestRecords:
