@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import Final
 
 import structlog
@@ -27,6 +28,7 @@ from .config import MAX_BODY_BYTES, GatewayConfig
 from .errors import INTERNAL_ERROR, InvalidRequestError, remote_error
 from .events import EventHub
 from .key_use import KeyUse
+from .outbound import OutboundClient
 from .permissions import NO_PERMISSIONS
 from .requestors.directory import DirectoryRequestor, RequestorDirectory
 from .requestors.service import Requestors
@@ -34,6 +36,7 @@ from .revocation.events import UpdateHub
 from .revocation.opening import open_revocation
 from .revocation.tables import RevocationTables
 from .runtime import Gateway, authorization, current_gateway, empty_response, json_response, load_client_session, require_token
+from .scheme_updates import SchemeUpdates
 from .schemes import CustodyKeys, FixedSchemes, SchemeDirectories, SchemeSource
 from .sessions import NoArchive, SessionArchive, Sessions
 from .startup import checked_directory
@@ -57,8 +60,8 @@ def create_app(
     changes: Changes | None = None,
     archive: SessionArchive | None = None,
     store: SessionStore | None = None,
+    outbound: OutboundClient | None = None,
     revocation: RevocationTables | None = None,
-    calls: RequestorCalls | None = None,
     background: bool = True,
 ) -> Flask:
     """Make the gateway.
@@ -72,16 +75,20 @@ def create_app(
         changes: tells when requestors, schemes or issuer keys change.
         archive: keeps records of sessions.
         store: where sessions live, by default as the configuration says.
+        outbound: calls the requestors' servers; by default as the configuration allows.
         revocation: the tables of revocation, by default as the configuration says.
-        calls: reaches the requestors' servers.
         background: whether time-outs are looked for, uses of keys written, and primes found ahead, without a request.
 
     Raises:
         ConfigurationError: with every fault of the configuration.
     """
     config = config.with_local_url()
+    scheme_updates: SchemeUpdates | None = None
     if schemes is None:
         schemes = _scheme_source(config, custody_keys, clock)
+        if background and isinstance(schemes, SchemeDirectories):
+            scheme_updates = _scheme_updates(config, schemes, clock)
+            scheme_updates.prepare()
     pepper = secrets.token_bytes(32) if requestors is None else requestors.snapshot().pepper
     configured, signer = checked_directory(
         config,
@@ -92,7 +99,8 @@ def create_app(
         has_revocation_tables=revocation is not None,
     )
     directory = (lambda: configured) if requestors is None else _joined(configured, requestors.snapshot)
-    calls = calls or RequestorCalls(signer, appends_slash=config.callback_url_slash)
+    outbound = outbound or OutboundClient(config.outbound_policy)
+    calls = RequestorCalls(signer, outbound, appends_slash=config.callback_url_slash)
     store = store or open_store(config, clock)
     primes = PrimePool()
     revoker = open_revocation(config, lambda: schemes.current, revocation, clock)
@@ -100,14 +108,16 @@ def create_app(
         config, schemes, directory, store, calls, archive or NoArchive(), clock, randomness or SystemRandomness(), primes, revoker
     )
     hub = EventHub(store) if config.sse else None
-    updates = UpdateHub(revoker.tables) if config.sse else None
+    revocation_updates = UpdateHub(revoker.tables) if config.sse else None
 
     key_use = None if requestors is None else KeyUse(clock, requestors.keys_used)
     # On a thread of its own: other servers may be slow to answer.
-    revoking = Background(revoker.work, *(() if updates is None else (updates.look,)))
+    revoking = Background(revoker.work, *(() if revocation_updates is None else (revocation_updates.look,)))
     periodic = Background(sessions.sweep, *(() if key_use is None else (key_use.write_if_due,)))
 
     def close() -> None:
+        if scheme_updates is not None:
+            scheme_updates.stop()
         periodic.stop()
         revoking.stop()
         primes.stop()
@@ -120,7 +130,19 @@ def create_app(
         store.close()
 
     gateway = Gateway(
-        config, sessions, store, hub, schemes, directory, _authenticators(config, clock), key_use, signer, revoker, updates, close
+        config,
+        sessions,
+        store,
+        hub,
+        schemes,
+        directory,
+        _authenticators(config, clock),
+        key_use,
+        signer,
+        scheme_updates,
+        revoker,
+        revocation_updates,
+        close,
     )
     if changes is not None:
         changes.on(Topic.SCHEMES, schemes.reload)
@@ -130,6 +152,8 @@ def create_app(
         periodic.start()
         revoking.start()
         primes.start()
+        if scheme_updates is not None:
+            scheme_updates.start()
     for option in config.options_without_effect:
         log.warning("config.option_without_effect", option=option)
     prefix = config.api_prefix.rstrip("/")
@@ -155,6 +179,22 @@ def _scheme_source(config: GatewayConfig, custody_keys: CustodyKeys | None, cloc
     if config.schemes_path is None:
         return FixedSchemes(Configuration())
     return SchemeDirectories(config.schemes_path, config.privkeys, custody_keys, clock)
+
+
+def _scheme_updates(config: GatewayConfig, schemes: SchemeDirectories, clock: Clock) -> SchemeUpdates:
+    if config.schemes_path is None:
+        raise ValueError("there is no folder of schemes")
+    updates = SchemeUpdates(
+        config.schemes_path,
+        schemes,
+        OutboundClient(config.outbound_policy),
+        clock,
+        interval=timedelta(minutes=config.schemes_update),
+        https_only=config.production,
+        assets_path=config.schemes_assets_path,
+    )
+    schemes.updater = updates.look_for
+    return updates
 
 
 def _authenticators(config: GatewayConfig, clock: Clock) -> tuple[Authenticator, ...]:

@@ -21,6 +21,7 @@ from .requestors.directory import RequestorDirectory
 from .result_jwt import ResultSigner
 from .revocation.events import UpdateHub
 from .revocation.service import Revocation
+from .scheme_updates import SchemeUpdates
 from .schemes import SchemeSource
 from .sessions import Answer, Sessions, encode_json
 from .stores.base import SessionStore, StatusChange
@@ -45,8 +46,9 @@ class Gateway:
         authenticators: the methods of authentication, in the order in which they are tried.
         key_use: notes which keys are used, or None where there is no database.
         signer: signs results, or None.
+        scheme_updates: keeps the schemes up to date and tells how old they are, or None where nothing is updated.
         revocation: revokes credentials, and tells what is revoked.
-        updates: streams updates of revocation, or None where `sse` is off.
+        revocation_updates: streams updates of revocation, or None where `sse` is off.
         close: stops everything that runs in the background.
     """
 
@@ -59,8 +61,9 @@ class Gateway:
     authenticators: tuple[Authenticator, ...]
     key_use: KeyUse | None
     signer: ResultSigner | None
+    scheme_updates: SchemeUpdates | None
     revocation: Revocation
-    updates: UpdateHub | None
+    revocation_updates: UpdateHub | None
     close: Callable[[], None]
 
 

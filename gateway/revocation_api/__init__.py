@@ -70,10 +70,10 @@ def events(name: str, key_counter: int, start: int, stop: int) -> Response:
 def update_events(name: str) -> Response:
     """The stream of updates, as JSON."""
     gateway, type_id = current_gateway(), CredentialTypeId(name)
-    if gateway.updates is None:
+    if gateway.revocation_updates is None:
         raise InvalidRequestError("not supported by this server")
     gateway.revocation.require_serving(type_id)
-    stream = gateway.updates.open(type_id)
+    stream = gateway.revocation_updates.open(type_id)
     return Response(stream, headers=STREAM_HEADERS, content_type="text/event-stream", direct_passthrough=True)
 
 

@@ -165,7 +165,7 @@ def test_what_is_pushed_reaches_a_listener(authority: Party, follow: Callable[..
     listener = follow({"revocation_server_url": URL, "server": True, "sse": True}, lasting=True)
     listener.party.revocation.work()
     assert listener.party.revocation.tables.heads(ROOT)[2].index == 0
-    hub = authority.gateway.gateway.updates
+    hub = authority.gateway.gateway.revocation_updates
     assert hub is not None
     wait_until(lambda: bool(hub._streams), "the listener")
     listener.connection.gets.clear()
@@ -177,7 +177,7 @@ def test_what_is_pushed_reaches_a_listener(authority: Party, follow: Callable[..
 
 
 def test_the_stream_has_each_update_with_its_events(authority: Party) -> None:
-    hub = authority.gateway.gateway.updates
+    hub = authority.gateway.gateway.revocation_updates
     assert hub is not None
     authority.revocation.work()
     stream = hub.open(ROOT)

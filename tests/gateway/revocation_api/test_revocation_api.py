@@ -163,7 +163,7 @@ def test_the_stream(authority: Party) -> None:
     assert next(chunks) == b"event: open\n\n"
     authority.issue("alice")
     authority.revoke("alice")
-    hub = authority.gateway.gateway.updates
+    hub = authority.gateway.gateway.revocation_updates
     assert hub is not None
     hub.look()
     assert next(chunks).startswith(b'data: {"sacc":{"data":"')
