@@ -366,9 +366,15 @@ class Revocation:
 
         Raises:
             PermissionDeniedError: the actor may not see them.
+            InvalidInputError: a number is out of range.
         """
         authorize(actor, Action.REVOCATION_VIEW, issuer_scope(type_id.issuer))
-        return self.tables.revoked(type_id, key_counter=key_counter, before=before, limit=min(limit, MOST_LISTED))
+        errors = Errors()
+        for name, value in (("key", key_counter), ("before", before)):
+            errors.check(value is None or 0 <= value <= _MAX_COUNT, name, Message("must be a number of 63 bits"))
+        errors.check(1 <= limit <= MOST_LISTED, "limit", Message("must be from 1 to 500"))
+        errors.raise_if_any()
+        return self.tables.revoked(type_id, key_counter=key_counter, before=before, limit=limit)
 
     def configure(self, actor: Actor, type_id: CredentialTypeId, settings: TypeSettings, *, reason: str | None = None) -> TypeStatus:
         """Give this server a role for a credential type. An authority gets a first accumulator for each key that can have one.
@@ -451,7 +457,8 @@ class Revocation:
 
         def work(session: Session) -> dict[int, int]:
             heads = self.tables.lock(session, type_id)
-            rows = self.tables.unrevoked(session, type_id, revocation_key, issued_ns)
+            # No credential was issued at a moment that is no number of 64 bits.
+            rows = self.tables.unrevoked(session, type_id, revocation_key, issued_ns) if abs(issued_ns) <= _MAX_COUNT else ()
             if not rows:
                 raise UnknownRevocationKeyError("nothing that is not revoked already was issued under this revocation key")
             counts: dict[int, int] = {}
