@@ -301,7 +301,6 @@ class IssuerKeyRegister:
         query = select(IssuerKey).where(
             IssuerKey.issuer_id == issuer_id,
             IssuerKey.state.in_(_REVOKING),
-            IssuerKey.activated_at.is_not(None),
             IssuerKey.revocable,
             IssuerKey.envelope_id.is_not(None),
         )

@@ -25,7 +25,7 @@ def revoke() -> Response:
         raise PermissionRefusedError(verdict.reason, departure=verdict.departure)
     wanted = sender.request
     # The permission of the requestor was the authorisation; the role lets it through to the audit under its name.
-    actor = Actor(ActorKind.SYSTEM, f"requestor {sender.name}", (Grant(Role.ADMIN),), address=request.remote_addr)
+    actor = Actor(ActorKind.SYSTEM, f"requestor {sender.name}".strip(), (Grant(Role.ADMIN),), address=request.remote_addr)
     try:
         gateway.revocation.revoke(actor, wanted.credential_type, wanted.revocation_key, issued_ns=wanted.issued_ns)
     except UnknownRevocationKeyError as error:

@@ -5,6 +5,7 @@ Source: irmago `irma/revocation.go` (RevocationStorage).
 
 import json
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -51,6 +52,8 @@ RENEWAL_SECONDS: Final = 60
 DELETION_INTERVAL: Final = timedelta(minutes=300)
 #: How often it is looked whether what is known of other issuers has become old.
 SYNC_INTERVAL: Final = timedelta(seconds=10)
+#: How long sessions do with what is known after a server was asked in vain, in seconds.
+RETRY_SECONDS: Final = 10
 #: How long a process that fetches has the work to itself, in seconds.
 CLAIM_SECONDS: Final = 30
 #: How long a listener waits before it connects again, in seconds.
@@ -149,7 +152,8 @@ class Revocation:
         self._servers = servers or RevocationServers(self._connection)
         self._clock = clock
         self._synced: dict[CredentialTypeId, int] = {}
-        self._sync_lock = threading.Lock()
+        self._sync_locks: defaultdict[CredentialTypeId, threading.Lock] = defaultdict(threading.Lock)
+        self._failed_at: dict[CredentialTypeId, int] = {}
         self._listeners: dict[CredentialTypeId, threading.Thread] = {}
         self._stopping = threading.Event()
         self._deleted_at: datetime | None = None
@@ -192,9 +196,7 @@ class Revocation:
 
     def updates(self, credential_type: CredentialTypeId, *, count: int, max_age_seconds: int) -> Mapping[int, Update]:
         """See `RevocationStates`."""
-        if self.settings(credential_type).authority:
-            self._begin_chains(credential_type)
-        else:
+        if not self.settings(credential_type).authority:
             self._refresh(credential_type, max_age_seconds)
         return {counter: update for counter, (_, update) in self.tables.latest(credential_type, count).items()}
 
@@ -364,9 +366,15 @@ class Revocation:
 
         Raises:
             PermissionDeniedError: the actor may not see them.
+            InvalidInputError: a number is out of range.
         """
         authorize(actor, Action.REVOCATION_VIEW, issuer_scope(type_id.issuer))
-        return self.tables.revoked(type_id, key_counter=key_counter, before=before, limit=min(limit, MOST_LISTED))
+        errors = Errors()
+        for name, value in (("key", key_counter), ("before", before)):
+            errors.check(value is None or 0 <= value <= _MAX_COUNT, name, Message("must be a number of 63 bits"))
+        errors.check(1 <= limit <= MOST_LISTED, "limit", Message("must be from 1 to 500"))
+        errors.raise_if_any()
+        return self.tables.revoked(type_id, key_counter=key_counter, before=before, limit=limit)
 
     def configure(self, actor: Actor, type_id: CredentialTypeId, settings: TypeSettings, *, reason: str | None = None) -> TypeStatus:
         """Give this server a role for a credential type. An authority gets a first accumulator for each key that can have one.
@@ -449,7 +457,8 @@ class Revocation:
 
         def work(session: Session) -> dict[int, int]:
             heads = self.tables.lock(session, type_id)
-            rows = self.tables.unrevoked(session, type_id, revocation_key, issued_ns)
+            # No credential was issued at a moment that is no number of 64 bits.
+            rows = self.tables.unrevoked(session, type_id, revocation_key, issued_ns) if abs(issued_ns) <= _MAX_COUNT else ()
             if not rows:
                 raise UnknownRevocationKeyError("nothing that is not revoked already was issued under this revocation key")
             counts: dict[int, int] = {}
@@ -564,13 +573,17 @@ class Revocation:
         Raises:
             RevocationStateError: none are known.
         """
-        with self._sync_lock:
+        with self._sync_locks[type_id]:
             synced_at = self._synced[type_id] = self.tables.synced_at(type_id)
             if self._now - synced_at <= max_age_seconds:
+                return
+            if self._now - self._failed_at.get(type_id, 0) < RETRY_SECONDS and self.tables.heads(type_id):
+                # Sessions do not wait one after another for servers that are away.
                 return
             try:
                 self.sync(type_id)
             except IdemixError as error:
+                self._failed_at[type_id] = self._now
                 if not self.tables.heads(type_id):
                     raise RevocationStateError(f"no revocation state of {type_id} can be had: {error}") from error
                 log.warning("revocation.stale", credential_type=str(type_id), synced_at=synced_at, reason=str(error))

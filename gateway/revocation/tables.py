@@ -86,6 +86,9 @@ class RevokedCredential:
 class RevocationTables:
     """The tables of revocation.
 
+    Attributes:
+        is_temporary: whether they end with the process.
+
     Args:
         database: holds them; or opens the database that does, when they are first used.
     """
@@ -94,26 +97,24 @@ class RevocationTables:
         self._source = database
         self._lock = threading.Lock()
         self._opened = database if isinstance(database, Database) else None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self.is_temporary = False
 
     @classmethod
     def temporary(cls) -> "RevocationTables":
         """Tables that end with the process, for verifiers without a database: a file of their own, made when first used."""
-        folder = tempfile.TemporaryDirectory(prefix="irmahub-", ignore_cleanup_errors=True)
-
-        def open_file() -> Database:
-            path = Path(folder.name) / "revocation.db"
-            prepare_file(path)
-            database = Database(sqlite_url(path))
-            with database.engine.execution_options(irmahub_write=True).begin() as connection:
-                tables = [table for kind in _TABLES if isinstance(table := kind.__table__, Table)]
-                Base.metadata.create_all(connection, tables=tables)
-            return database
-
-        tables = cls(open_file)
-        tables._folder = folder
+        tables = cls(lambda: tables._open_temporary())
+        tables.is_temporary = True
         return tables
 
-    _folder: tempfile.TemporaryDirectory[str] | None = None
+    def _open_temporary(self) -> Database:
+        self._folder = tempfile.TemporaryDirectory(prefix="irmahub-", ignore_cleanup_errors=True)
+        path = Path(self._folder.name) / "revocation.db"
+        prepare_file(path)
+        database = Database(sqlite_url(path))
+        with database.engine.execution_options(irmahub_write=True).begin() as connection:
+            Base.metadata.create_all(connection, tables=[table for kind in _TABLES if isinstance(table := kind.__table__, Table)])
+        return database
 
     @property
     def database(self) -> Database:
@@ -124,11 +125,6 @@ class RevocationTables:
                     raise TypeError("a database is open from the start")
                 self._opened = self._source()
             return self._opened
-
-    @property
-    def is_temporary(self) -> bool:
-        """Whether they end with the process."""
-        return self._folder is not None
 
     def close(self) -> None:
         """Close a database that was opened here."""

@@ -75,12 +75,17 @@ class _Custody:
     def __init__(self, configuration: Configuration, active: Mapping[str, Mapping[int, str]]) -> None:
         self._configuration = configuration
         self._active = active
+        self.retired: Mapping[str, Mapping[int, str]] = {}
         self.opened: list[tuple[str, int]] = []
 
     def active(self) -> Mapping[str, Mapping[int, str]]:
         return self._active
 
-    def private_key(self, issuer_id: str, counter: int) -> PrivateKey:
+    def revoking(self, issuer_id: str) -> Mapping[int, str]:
+        return self.retired.get(issuer_id, {})
+
+    def private_key(self, issuer_id: str, counter: int, *, retired: bool = False) -> PrivateKey:
+        assert retired or counter in self._active[issuer_id]
         self.opened.append((issuer_id, counter))
         return self._configuration.private_key(IssuerId(issuer_id), counter)
 
@@ -95,6 +100,22 @@ def test_only_activated_keys_of_custody_sign() -> None:
     assert custody.opened == [("irma-demo.MijnOverheid", 1)]
     with pytest.raises(UnknownIdentifierError):
         ring.signing_key(RU)
+
+
+def test_retired_keys_revoke_and_do_not_sign() -> None:
+    issuer = IssuerId("irma-demo.MijnOverheid")
+    prints = {counter: key.fingerprint() for counter, key in irma_demo().public_keys(issuer).items()}
+    custody = _Custody(irma_demo(), {str(issuer): {1: prints[1]}})
+    custody.retired = {str(issuer): {**prints, 9: "", **({} if 0 not in prints else {0: "another key"})}}
+    ring = IssuerKeyRing(_without_demo_keys(), {}, custody)
+    expected = {counter for counter, key in irma_demo().public_keys(issuer).items() if key.supports_revocation and counter != 0}
+    assert set(ring.revocation_keys(issuer)) == expected
+    opened = len(custody.opened)
+    assert set(ring.revocation_keys(issuer)) == expected
+    assert len(custody.opened) == opened
+    assert ring.signing_key(issuer)[0].counter == 1
+    assert set(IssuerKeyRing(irma_demo(), {}).revocation_keys(issuer)) == {2}
+    assert IssuerKeyRing(irma_demo(), {}).revocation_keys(RU) == {}
 
 
 def test_a_key_whose_public_key_is_not_published_does_not_sign() -> None:

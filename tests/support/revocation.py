@@ -118,6 +118,9 @@ class SchemeServers(httpx.BaseTransport):
         self._base = httpx.URL(base)
         self.asked: list[str] = []
 
+    def close(self) -> None:
+        self._transport.close()
+
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         path = request.url.raw_path.decode()
         if path.startswith("/revocation/"):

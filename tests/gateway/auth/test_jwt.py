@@ -10,7 +10,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from gateway.auth.base import SignedBody, authenticate
+from gateway.auth.base import Purpose, SignedBody, authenticate
 from gateway.auth.hmac import HmacAuthenticator
 from gateway.auth.publickey import PublicKeyAuthenticator
 from gateway.auth.token import TokenAuthenticator
@@ -233,3 +233,19 @@ def test_nothing_follows_the_claims() -> None:
     assert refusal.value.departure == "jwt-claims"
     with pytest.raises(AuthenticationError, match="request could not be authenticated"):
         ask(signed(b'{"alg":"HS256"}{}', json.dumps(CLAIMS).encode()))
+
+
+def test_subjects_of_revocation_requests() -> None:
+    """The reference's own command sends no subject; a JWT made for something else is refused."""
+    request = {"@context": "https://irma.app/ld/request/revocation/v1", "type": "a.b.c", "revocationKey": "k"}
+
+    def revoke(**claims: Any) -> str:
+        token = jwt.encode({"iss": "shop", "iat": NOW, "revrequest": request, **claims}, SECRET, algorithm="HS256")
+        directory = RequestorDirectory.of([DirectoryRequestor("shop", keys=(HMAC_KEY,))], pepper=PEPPER)
+        signed = SignedBody("text/plain", "", token.encode(), Purpose.REVOCATION)
+        return authenticate(signed, directory, (HmacAuthenticator(SettableClock(), 300),)).name
+
+    assert revoke() == revoke(sub="") == revoke(sub="revocation_request") == "shop"
+    with pytest.raises(MalformedRequestError) as caught:
+        revoke(sub="verification_request")
+    assert caught.value.departure == "revocation-subject"

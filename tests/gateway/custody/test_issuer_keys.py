@@ -232,3 +232,14 @@ def test_only_active_keys_are_given_to_sign_with(services: SharedServices) -> No
     register.move(ADMIN, RU, 2, IssuerKeyState.ACTIVE)
     register.move(ADMIN, RU, 1, IssuerKeyState.RETIRED)
     assert set(register.active()[RU]) == {2}
+
+
+def test_a_retired_key_still_revokes(services: SharedServices) -> None:
+    register = services.custody.issuer_keys
+    for counter, state in enumerate((IssuerKeyState.RETIRED, IssuerKeyState.ACTIVE, IssuerKeyState.SEEN_LIVE)):
+        bring(services, counter, state)
+    assert register.revoking(RU) == {counter: issuer_key_1024(counter).public.fingerprint() for counter in (0, 1)}
+    assert register.private_key(RU, 0, retired=True).N == issuer_key_1024(0).public.N
+    for counter, retired in ((0, False), (2, True)):
+        with pytest.raises(UnknownKeyError):
+            register.private_key(RU, counter, retired=retired)

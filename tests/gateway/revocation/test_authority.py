@@ -12,19 +12,25 @@ import pytest
 from gmpy2 import mpz
 from sqlalchemy import select
 
+from gateway.actor import Role
 from gateway.audit.service import Audit
+from gateway.authorization import PermissionDeniedError
 from gateway.database import Database
-from gateway.models import RevocationRecord
+from gateway.errors import UnknownRevocationKeyError
+from gateway.inputs import InvalidInputError
+from gateway.models import Base, RevocationRecord
 from gateway.revocation.service import RENEWAL_SECONDS, Revocation
+from gateway.revocation.settings import TypeSettings
 from gateway.revocation.tables import RevocationTables, key_hash
 from gateway.schemes import FixedSchemes
 from gateway.stores.base import StoreConflictError, StoreError
 from idemix.revocation import EventList, Update
+from idemix.scheme.identifiers import CredentialTypeId
 from idemix.session.errors import RevocationStateError
 from idemix.wallet import UnsatisfiableRequestError, default_choice
 from tests.gateway.revocation.conftest import Party
 from tests.support.clock import START
-from tests.support.factories.actors import ADMIN
+from tests.support.factories.actors import ADMIN, actor
 from tests.support.gateways import irma_demo
 from tests.support.sessions import BSN, ROOT, disclosure, issuance, root
 
@@ -144,6 +150,52 @@ def test_a_request_without_revocation_key_is_refused(authority: Party) -> None:
     answer = authority.gateway.post(issuance(credential))
     assert (answer.status_code, answer.get_json()["error"]) == (400, "INVALID_REQUEST")
     assert "no revocationKey specified" in answer.text
+
+
+def test_numbers_out_of_range_are_told(authority: Party) -> None:
+    authority.issue("alice")
+    with pytest.raises(UnknownRevocationKeyError):
+        authority.revocation.revoke(ADMIN, ROOT, "alice", issued_ns=1 << 64)
+    with pytest.raises(InvalidInputError) as caught:
+        authority.revocation.revoked(ADMIN, ROOT, key_counter=1 << 64, before=-1, limit=501)
+    assert set(caught.value.errors) == {"key", "before", "limit"}
+    assert authority.revocation.revoked(ADMIN, ROOT) == ()
+
+
+def test_roles_that_contradict_themselves_or_the_schemes_are_refused(authority: Party, tables: RevocationTables) -> None:
+    def refused(type_id: CredentialTypeId, settings: TypeSettings) -> set[str]:
+        with pytest.raises(InvalidInputError) as caught:
+            authority.revocation.configure(ADMIN, type_id, settings)
+        return set(caught.value.errors)
+
+    both = TypeSettings(authority=True, revocation_server_url="https://x.example", tolerance=1)
+    assert refused(CredentialTypeId("irma-demo.RU.studentCard"), both) == {"revocation_server_url", "tolerance", "credential_type"}
+    assert refused(ROOT, TypeSettings(server=True)) == {"", "server"}
+    assert tables.roles() == {}
+    other = CredentialTypeId("irma-demo.inz-revocable-id.id")
+    status = authority.revocation.configure(ADMIN, other, TypeSettings(authority=True), reason="pilot")
+    assert (status.configured, {key.events for key in status.keys}) == (False, {0})
+    assert [one.credential_type for one in authority.revocation.status(ADMIN)] == [str(ROOT), str(other)]
+    owner = actor(Role.ISSUER_OWNER, f"issuer:{other.issuer}")
+    assert [one.credential_type for one in authority.revocation.status(owner)] == [str(other)]
+    with pytest.raises(PermissionDeniedError):
+        authority.revocation.revoke(owner, ROOT, "alice")
+    authority.revocation.unset(owner, other, reason="over")
+    assert not authority.revocation.can_issue(other)
+    assert len(tables.heads(other)) == len(status.keys)
+    entries = [(one.action, one.reason) for one in Audit(tables.database).entries(ADMIN)]
+    assert entries == [("revocation.edit", "over"), ("revocation.edit", "pilot")]
+
+
+def test_no_table_holds_a_value_or_a_revocation_key(authority: Party, tables: RevocationTables) -> None:
+    authority.issue("alice of the canaries", bsn="31415926535")
+    authority.revoke("alice of the canaries")
+    with tables.database.engine.connect() as connection:
+        held = {table.name: repr(connection.execute(select(table)).all()) for table in Base.metadata.sorted_tables}
+    assert "credential.revoke" in held["audit_entries"]
+    for name, text in held.items():
+        assert "canaries" not in text, name
+        assert "31415926535" not in text, name
 
 
 class TestRecords:
