@@ -25,6 +25,7 @@ from .background import Background, fault
 from .callbacks import RequestorCalls
 from .changes import Changes, Topic
 from .config import MAX_BODY_BYTES, GatewayConfig
+from .deliveries.base import DeliveryQueue
 from .errors import INTERNAL_ERROR, InvalidRequestError, remote_error
 from .events import EventHub
 from .key_use import KeyUse
@@ -58,6 +59,7 @@ def create_app(
     archive: SessionArchive | None = None,
     store: SessionStore | None = None,
     outbound: OutboundClient | None = None,
+    deliveries: DeliveryQueue | None = None,
     background: bool = True,
 ) -> Flask:
     """Make the gateway.
@@ -72,6 +74,7 @@ def create_app(
         archive: keeps records of sessions.
         store: where sessions live, by default as the configuration says.
         outbound: calls the requestors' servers; by default as the configuration allows.
+        deliveries: keeps the results that are to be delivered, by default in memory.
         background: whether time-outs are looked for, uses of keys written, and primes found ahead, without a request.
 
     Raises:
@@ -88,8 +91,8 @@ def create_app(
     configured, signer = checked_directory(config, schemes.current, clock, pepper=pepper, has_database=requestors is not None)
     directory = (lambda: configured) if requestors is None else _joined(configured, requestors.snapshot)
     outbound = outbound or OutboundClient(config.outbound_policy)
-    calls = RequestorCalls(signer, outbound, appends_slash=config.callback_url_slash)
     store = store or open_store(config, clock)
+    calls = RequestorCalls(signer, outbound, store.get_by_requestor_token, clock, deliveries, appends_slash=config.callback_url_slash)
     primes = PrimePool()
     sessions = Sessions(config, schemes, directory, store, calls, archive or NoArchive(), clock, randomness or SystemRandomness(), primes)
     hub = EventHub(store) if config.sse else None
@@ -109,13 +112,16 @@ def create_app(
             hub.close()
         store.close()
 
-    gateway = Gateway(config, sessions, store, hub, schemes, directory, _authenticators(config, clock), key_use, signer, updates, close)
+    gateway = Gateway(
+        config, sessions, store, hub, schemes, directory, _authenticators(config, clock), key_use, signer, updates, calls, close
+    )
     if changes is not None:
         changes.on(Topic.SCHEMES, schemes.reload)
         changes.on(Topic.ISSUER_KEYS, schemes.reload)
     if background:
         periodic.start()
         primes.start()
+        calls.start()
         if updates is not None:
             updates.start()
     for option in config.options_without_effect:

@@ -13,6 +13,7 @@ from idemix.session.errors import UnexpectedRequestError
 from idemix.session.session import Session
 
 from .auth.base import Authenticated, Authenticator, Purpose, SignedBody, authenticate
+from .callbacks import RequestorCalls
 from .config import GatewayConfig
 from .errors import EventsDisabledError, InvalidRequestError
 from .events import STREAM_HEADERS, EventHub
@@ -45,6 +46,7 @@ class Gateway:
         key_use: notes which keys are used, or None where there is no database.
         signer: signs results, or None.
         scheme_updates: keeps the schemes up to date and tells how old they are, or None where nothing is updated.
+        calls: calls requestors' servers, and counts how that goes.
         close: stops everything that runs in the background.
     """
 
@@ -58,6 +60,7 @@ class Gateway:
     key_use: KeyUse | None
     signer: ResultSigner | None
     scheme_updates: SchemeUpdates | None
+    calls: RequestorCalls
     close: Callable[[], None]
 
 

@@ -14,6 +14,7 @@ from .changes import Changes
 from .custody.kek import KeyRing
 from .custody.service import Custody
 from .database import Database, check_revision
+from .deliveries.service import Deliveries
 from .jobs.service import LEASE, Jobs
 from .requestors.service import Requestors
 
@@ -36,6 +37,7 @@ class SharedServices:
     jobs: Jobs
     requestors: Requestors
     archive: Archive
+    deliveries: Deliveries
     changes: Changes
 
     def start(self) -> None:
@@ -75,7 +77,8 @@ def wire_shared_services(
     changes = Changes(database, redis=redis)
     requestors.watch(changes)
     jobs = Jobs(database, audit, clock=clock, lease=job_lease)
-    return SharedServices(database, redis, audit, custody, jobs, requestors, Archive(database, clock=clock), changes)
+    archive, deliveries = Archive(database, clock=clock), Deliveries(database, audit, custody.pepper, clock=clock)
+    return SharedServices(database, redis, audit, custody, jobs, requestors, archive, deliveries, changes)
 
 
 def open_shared_services(

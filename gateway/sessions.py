@@ -345,7 +345,7 @@ class Sessions:
         except StoreError:
             log.warning("session.change_not_published")
         if changed.status.is_finished and changed.request.callback_url:
-            self._calls.send_result(changed)
+            self._calls.send_result(changed, engine.forgotten_at(changed))
 
     # Time-outs
 

@@ -102,6 +102,7 @@ def _gateway(settings: Settings, services: Services) -> Flask:
         custody_keys=services.custody.issuer_keys,
         changes=services.changes,
         archive=services.archive,
+        deliveries=services.deliveries,
         store=store,
     )
 

@@ -9,6 +9,7 @@ from .audit import AuditEntry, AuditHead
 from .base import Base, UtcDateTime, Word
 from .change import Change
 from .custody import Envelope, EnvelopeKind, IssuerKey, IssuerKeyState
+from .delivery import Delivery, DeliveryState
 from .job import Job, JobState, JobStep
 from .requestor import AuthMethod, GlobalPermission, PermissionKind, Requestor, RequestorKey, RequestorPermission, RequestorState
 from .scheme import Approval, Channel, Publication, PublicationState, Scheme, SchemeKind, Verdict
@@ -22,6 +23,8 @@ __all__ = [
     "Base",
     "Change",
     "Channel",
+    "Delivery",
+    "DeliveryState",
     "Envelope",
     "EnvelopeKind",
     "GlobalPermission",
