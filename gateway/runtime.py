@@ -20,6 +20,8 @@ from .events import STREAM_HEADERS, EventHub
 from .key_use import KeyUse
 from .requestors.directory import RequestorDirectory
 from .result_jwt import ResultSigner
+from .revocation.events import UpdateHub
+from .revocation.service import Revocation
 from .scheme_updates import SchemeUpdates
 from .schemes import SchemeSource
 from .sessions import Answer, Sessions, encode_json
@@ -47,6 +49,8 @@ class Gateway:
         signer: signs results, or None.
         scheme_updates: keeps the schemes up to date and tells how old they are, or None where nothing is updated.
         calls: calls requestors' servers, and counts how that goes.
+        revocation: revokes credentials, and tells what is revoked.
+        revocation_updates: streams updates of revocation, or None where `sse` is off.
         close: stops everything that runs in the background.
     """
 
@@ -61,6 +65,8 @@ class Gateway:
     signer: ResultSigner | None
     scheme_updates: SchemeUpdates | None
     calls: RequestorCalls
+    revocation: Revocation
+    revocation_updates: UpdateHub | None
     close: Callable[[], None]
 
 

@@ -104,6 +104,7 @@ def _gateway(settings: Settings, services: Services) -> Flask:
         archive=services.archive,
         deliveries=services.deliveries,
         store=store,
+        revocation=services.revocation.tables,
     )
 
 

@@ -12,6 +12,7 @@ from .custody import Envelope, EnvelopeKind, IssuerKey, IssuerKeyState
 from .delivery import Delivery, DeliveryState
 from .job import Job, JobState, JobStep
 from .requestor import AuthMethod, GlobalPermission, PermissionKind, Requestor, RequestorKey, RequestorPermission, RequestorState
+from .revocation import RevocationAccumulator, RevocationEvent, RevocationRecord, RevocationRole, RevocationSync
 from .scheme import Approval, Channel, Publication, PublicationState, Scheme, SchemeKind, Verdict
 
 __all__ = [
@@ -42,6 +43,11 @@ __all__ = [
     "RequestorKey",
     "RequestorPermission",
     "RequestorState",
+    "RevocationAccumulator",
+    "RevocationEvent",
+    "RevocationRecord",
+    "RevocationRole",
+    "RevocationSync",
     "RoleGrant",
     "Scheme",
     "SchemeKind",

@@ -346,6 +346,10 @@ def test_a_gateway_in_production_calls_no_private_address(
     assert info.state is DeliveryState.FAILED
     assert "outbound_allow" in (info.last_error or "")
     assert not server.visits
+    request = parse_session_request({"nextSession": {"url": server.url}, "request": DISCLOSURE})
+    with pytest.raises(RequestorCallError, match="outbound_allow"):
+        gateway.gateway.calls.ask_next_session(replace(session(server.url), request=request))
+    assert not server.visits
     # One that leads inside by a redirect is not called either.
     server.otherwise = lambda _visit: Page(status=307, headers={"Location": "http://127.0.0.2/"})
     gateway = make_gateway({"deliveries": deliveries}, **options, outbound_allow=["127.0.0.1"])
