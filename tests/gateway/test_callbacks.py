@@ -235,7 +235,6 @@ def test_a_result_that_is_gone_has_expired(
     assert len(requestor_server.calls) == 1
 
 
-@pytest.mark.feature("E8")
 def test_what_a_restart_left_is_sent_by_one_worker(
     make_calls: Callable[..., RequestorCalls],
     deliveries: Deliveries,
@@ -258,7 +257,6 @@ def test_what_a_restart_left_is_sent_by_one_worker(
     assert {info.attempts for info in deliveries.list(ADMIN)} == {2}
 
 
-@pytest.mark.feature("E8")
 def test_a_result_is_sent_again_by_hand(
     make_calls: Callable[..., RequestorCalls], deliveries: Deliveries, store: MemoryStore, requestor_server: RequestorServer
 ) -> None:
@@ -358,7 +356,6 @@ def test_a_gateway_in_production_calls_no_private_address(
     assert len(server.visits) == 1
 
 
-@pytest.mark.feature("E8")
 def test_a_callback_is_signed_and_leaves_no_value_behind(
     make_gateway: Callable[..., TestGateway], deliveries: Deliveries, database: Database, requestor_server: RequestorServer
 ) -> None:

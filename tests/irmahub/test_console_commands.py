@@ -328,7 +328,6 @@ def test_a_finding_of_a_check_names_the_field_that_mends_it(work) -> None:
     assert (CARD, "name.en") in {(finding["document"], finding["key"]) for finding in found if finding["level"] == "error"}
 
 
-@pytest.mark.feature("E8")
 def test_deliveries_are_listed_and_sent_again(run, tmp_path: Path) -> None:
     run("custody", "init")
     assert run("deliveries", "list").stdout == ""

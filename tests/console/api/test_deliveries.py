@@ -2,8 +2,6 @@
 
 from datetime import timedelta
 
-import pytest
-
 from console.accounts.models import NewApiToken
 from gateway.authorization import Action
 from gateway.deliveries.base import NewDelivery, Outcome
@@ -12,7 +10,6 @@ from tests.console.api.test_api import make_application, make_call, make_noor
 from tests.console.conftest import Installation
 
 
-@pytest.mark.feature("E8")
 def test_deliveries_are_listed_and_sent_again(installation: Installation) -> None:
     noor = make_noor(installation)
     call = make_call(installation, make_application(installation).test_client(), noor)

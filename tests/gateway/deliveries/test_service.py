@@ -99,7 +99,6 @@ def test_a_server_gets_no_more_than_its_room(deliveries: Deliveries, clock: Sett
     assert origins(deliveries.claim({}, 4, 3)) == ["slow"] * 3
 
 
-@pytest.mark.feature("E8")
 def test_no_table_holds_token_path_or_query(deliveries: Deliveries, database: Database) -> None:
     deliveries.add([new()])
     with database.read() as session:
