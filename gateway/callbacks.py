@@ -28,8 +28,10 @@ from .background import fault
 from .config import MAX_BODY_BYTES
 from .deliveries.base import ClaimedDelivery, DeliveryQueue, NewDelivery, Outcome
 from .deliveries.memory import MemoryDeliveries
+from .metrics import CALLBACK_SECONDS
 from .models.delivery import DeliveryState
 from .outbound import OutboundClient, UnreachableError, UnusableAnswerError
+from .request_id import HEADER, following
 from .result_jwt import ResultSigner
 from .stores.base import StoreError, UnknownSessionError
 
@@ -58,6 +60,8 @@ _LOOK_SECONDS: Final = 1.0
 _FORGET_SECONDS: Final = 60.0
 #: How long `close` sends what is due; in a database the rest stays for the next start.
 _CLOSE_SECONDS: Final = 5.0
+#: How long calls under way may take when the process stops.
+DRAIN_SECONDS: Final = 10.0
 
 
 class RequestorCallError(Exception):
@@ -130,7 +134,7 @@ class RequestorCalls:
         if url is None:
             raise ValueError("the session has no next session")
         try:
-            status, body = self._post(url, session, max_bytes=MAX_BODY_BYTES)
+            status, body = self._post("next_session", url, session, max_bytes=MAX_BODY_BYTES)
         except (AddressRefusedError, UnreachableError, UnusableAnswerError) as error:
             raise RequestorCallError(str(error)) from error
         if status == 204:
@@ -171,13 +175,18 @@ class RequestorCalls:
                 self._thread.start()
 
     def close(self) -> None:
-        """Send what is due now as far as a few seconds allow, wait for the calls under way, and close the connections."""
-        self._close_at = time.monotonic() + _CLOSE_SECONDS
+        """Send what is due now as far as a few seconds allow, wait for the calls under way, but for `DRAIN_SECONDS` at most, and close."""
+        self._close_at = time.monotonic() + min(_CLOSE_SECONDS, DRAIN_SECONDS)
         self._stopping.set()
         self._wake.set()
+        ends_at = time.monotonic() + DRAIN_SECONDS
         if self._thread is not None:
             self._thread.join()
-        self._pool.shutdown()
+        while self._under_way and time.monotonic() < ends_at:
+            time.sleep(0.02)
+        if self._under_way:
+            log.error("callback.given_up", callbacks=self._under_way.total())
+        self._pool.shutdown(wait=False, cancel_futures=True)
         self._client.close()
         lost = len(self._memory)
         if lost:
@@ -254,18 +263,8 @@ class RequestorCalls:
         """Send one, and note how that went."""
         try:
             outcome = self._deliver(claimed)
-            name = "retried" if outcome.state is DeliveryState.PENDING else outcome.state.value
-            if outcome.state is not DeliveryState.DELIVERED:
-                log.warning(
-                    f"callback.{name}",
-                    requestor=claimed.requestor_name,
-                    origin=claimed.origin,
-                    status=outcome.status,
-                    error=outcome.error,
-                    attempts=claimed.attempts + outcome.sent,
-                )
             waiting.settle(claimed, outcome)
-            self._count(name)
+            self._count(_name(outcome))
         except Exception as error:
             # Its lease ends by itself, and then it is sent again.
             log.error("callbacks.failed", **fault(error))
@@ -277,19 +276,32 @@ class RequestorCalls:
             self._wake.set()
 
     def _deliver(self, claimed: ClaimedDelivery) -> Outcome:
+        session = self._session(claimed)
+        if isinstance(session, Outcome):
+            self._log(claimed, session)
+            return session
+        url = session.request.callback_url
+        if self._appends_slash and not url.endswith("/"):
+            url += "/"
+        with following(session.request_id):
+            outcome = self._call(claimed, url, session)
+            self._log(claimed, outcome)
+        return outcome
+
+    def _session(self, claimed: ClaimedDelivery) -> Session | Outcome:
+        """The session whose result is to be sent, or what becomes of the delivery without it."""
         if claimed.token is None or self._clock() >= claimed.expires_at:
             return _expired()
         try:
-            session = self._load(claimed.token)
+            return self._load(claimed.token)
         except UnknownSessionError:
             return _expired()
         except StoreError:
             return self._later(claimed, None, "the session store does not answer", sent=False)
-        url = session.request.callback_url
-        if self._appends_slash and not url.endswith("/"):
-            url += "/"
+
+    def _call(self, claimed: ClaimedDelivery, url: str, session: Session) -> Outcome:
         try:
-            status, _ = self._post(url, session, max_bytes=None)
+            status, _ = self._post("callback", url, session, max_bytes=None)
         except UnreachableError as error:
             return self._failed(claimed, None, str(error), may_help=True)
         except (AddressRefusedError, UnusableAnswerError) as error:
@@ -312,14 +324,36 @@ class RequestorCalls:
             return Outcome(DeliveryState.FAILED, status, error, sent=sent)
         now = self._clock()
         seconds = BACKOFF_SECONDS[claimed.attempts] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - jitter, no secret
-        following = now + timedelta(seconds=seconds)
-        if following >= claimed.expires_at:
-            following = claimed.expires_at - BEFORE_EXPIRY
-            if following <= now + BEFORE_EXPIRY:
+        due = now + timedelta(seconds=seconds)
+        if due >= claimed.expires_at:
+            due = claimed.expires_at - BEFORE_EXPIRY
+            if due <= now + BEFORE_EXPIRY:
                 return Outcome(DeliveryState.EXPIRED, status, f"{error}; then the result expired", sent=sent)
-        return Outcome(DeliveryState.PENDING, status, error, following, sent=sent)
+        return Outcome(DeliveryState.PENDING, status, error, due, sent=sent)
 
-    def _post(self, url: str, session: Session, *, max_bytes: int | None) -> tuple[int, bytes]:
+    def _log(self, claimed: ClaimedDelivery, outcome: Outcome) -> None:
+        name = _name(outcome)
+        write = log.info if outcome.state is DeliveryState.DELIVERED else log.warning
+        write(
+            f"callback.{name}",
+            requestor=claimed.requestor_name,
+            origin=claimed.origin,
+            status=outcome.status,
+            error=outcome.error or None,
+            attempts=claimed.attempts + outcome.sent,
+        )
+
+    def _post(self, kind: str, url: str, session: Session, *, max_bytes: int | None) -> tuple[int, bytes]:
+        """Post a result as `_send` does, and take the time."""
+        began, outcome = time.perf_counter(), "unreachable"
+        try:
+            status, body = self._send(url, session, max_bytes=max_bytes)
+            outcome = "answered" if status < 400 else "refused"
+            return status, body
+        finally:
+            CALLBACK_SECONDS.labels(kind, outcome).observe(time.perf_counter() - began)
+
+    def _send(self, url: str, session: Session, *, max_bytes: int | None) -> tuple[int, bytes]:
         """Post a result; gives the status and the body of the answer.
 
         Raises:
@@ -329,9 +363,10 @@ class RequestorCalls:
             content, kind = json.dumps(session.result.to_json()), "application/json; charset=UTF-8"
         else:
             content, kind = self._signer.sign_result(session), "text/plain; charset=UTF-8"
+        headers = {"Content-Type": kind} | ({HEADER: session.request_id} if session.request_id else {})
         for attempt in range(QUICK_RETRIES + 1):
             try:
-                answer = self._client.request("POST", url, content=content.encode(), headers={"Content-Type": kind}, max_bytes=max_bytes)
+                answer = self._client.request("POST", url, content=content.encode(), headers=headers, max_bytes=max_bytes)
             except UnreachableError:
                 if attempt == QUICK_RETRIES or self._stopping.is_set():
                     raise
@@ -343,6 +378,11 @@ class RequestorCalls:
     def _count(self, name: str, number: int = 1) -> None:
         with self._lock:
             self._counts[name] += number
+
+
+def _name(outcome: Outcome) -> str:
+    """What an outcome is called in counts and logs."""
+    return "retried" if outcome.state is DeliveryState.PENDING else outcome.state.value
 
 
 def _expired() -> Outcome:

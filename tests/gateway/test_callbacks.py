@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from gateway import callbacks
 from gateway.addresses import WITH_PRIVATE, AddressPolicy
@@ -19,7 +20,7 @@ from gateway.callbacks import BACKOFF_SECONDS, RequestorCallError, RequestorCall
 from gateway.database import Database
 from gateway.deliveries.service import Deliveries, DeliveryInfo
 from gateway.models import DeliveryState
-from gateway.outbound import OutboundClient
+from gateway.outbound import OutboundClient, UnreachableError
 from gateway.stores.memory import MemoryStore
 from idemix.request import parse_session_request
 from idemix.session.session import Session
@@ -320,6 +321,34 @@ def test_losses_are_counted(
     wait_until(lambda: calls.counts["retried"] == 2, "the calls", seconds=5)
     calls.close()
     assert calls.counts["lost"] == 5  # what is in memory ends with the process
+
+
+class _Hanging:
+    """In the place of a client: its calls end when they are released."""
+
+    def __init__(self) -> None:
+        self.release = threading.Event()
+
+    def request(self, *_arguments: object, **_options: object) -> None:
+        self.release.wait(30)
+        raise UnreachableError("at last")
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+def test_callbacks_that_hang_are_given_up_when_the_process_stops(
+    make_gateway: Callable[..., TestGateway], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.callbacks.DRAIN_SECONDS", 0.1)
+    hanging = _Hanging()
+    gateway = make_gateway({"outbound": hanging}, allow_unsigned_callbacks=True)
+    package = gateway.start({"request": DISCLOSURE, "callbackUrl": "https://shop.example/"})
+    gateway.client.delete(f"/session/{package['token']}")
+    with capture_logs() as logs:
+        gateway.gateway.close()
+    assert [entry["callbacks"] for entry in logs if entry["event"] == "callback.given_up"] == [1]
+    hanging.release.set()
 
 
 # Through the gateway
