@@ -17,7 +17,7 @@ from typing import Final
 
 import httpx
 
-from idemix.errors import IdemixError
+from idemix.errors import NotPermittedError
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -56,7 +56,7 @@ _HOST_NAME: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a
 _NUMERIC_HOST: Final = re.compile(r"(?:.*\.)?(?:\d+|0x[0-9a-f]*)\.?")
 
 
-class AddressRefusedError(IdemixError):
+class AddressRefusedError(NotPermittedError):
     """An address that must not be called.
 
     Attributes:
@@ -65,7 +65,7 @@ class AddressRefusedError(IdemixError):
     """
 
     def __init__(self, address: str, rule: str) -> None:
-        super().__init__(f"{address}: {rule}" if address else rule)
+        super().__init__(f"{address}: {rule}" if address else rule, departure="outbound-address")
         self.address = address
         self.rule = rule
 

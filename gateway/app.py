@@ -28,6 +28,7 @@ from .background import Background, fault
 from .callbacks import RequestorCalls
 from .changes import Changes, Topic
 from .config import MAX_BODY_BYTES, GatewayConfig
+from .deliveries.base import DeliveryQueue
 from .errors import INTERNAL_ERROR, RETRY_SECONDS, UNAVAILABLE, InvalidRequestError, MalformedInputError, remote_error
 from .events import EventHub
 from .health import DEFAULT_LIMITS, Check, Health, Limits, issuer_keys_check, schemes_check, store_check, threads_check
@@ -68,6 +69,7 @@ def create_app(
     archive: SessionArchive | None = None,
     store: SessionStore | None = None,
     outbound: OutboundClient | None = None,
+    deliveries: DeliveryQueue | None = None,
     revocation: RevocationTables | None = None,
     background: bool = True,
     checks: Mapping[str, Check] = MappingProxyType({}),
@@ -85,6 +87,7 @@ def create_app(
         archive: keeps records of sessions.
         store: where sessions live, by default as the configuration says.
         outbound: calls the requestors' servers; by default as the configuration allows.
+        deliveries: keeps the results that are to be delivered, by default in memory.
         revocation: the tables of revocation, by default as the configuration says.
         checks: looks at further components of the process, for `/health/ready`.
         limits: where the health of components ends.
@@ -111,8 +114,8 @@ def create_app(
     )
     directory = (lambda: configured) if requestors is None else _joined(configured, requestors.snapshot)
     outbound = outbound or OutboundClient(config.outbound_policy)
-    calls = RequestorCalls(signer, outbound, appends_slash=config.callback_url_slash)
     store = store or open_store(config, clock)
+    calls = RequestorCalls(signer, outbound, store.get_by_requestor_token, clock, deliveries, appends_slash=config.callback_url_slash)
     primes = PrimePool()
     counted = CountedSessions(archive or NoArchive())
     revoker = open_revocation(config, lambda: schemes.current, revocation, clock)
@@ -169,6 +172,7 @@ def create_app(
         key_use,
         signer,
         scheme_updates,
+        calls,
         revoker,
         revocation_updates,
         health,
@@ -183,6 +187,7 @@ def create_app(
         periodic.start()
         revoking.start()
         primes.start()
+        calls.start()
         if scheme_updates is not None:
             scheme_updates.start()
     for option in config.options_without_effect:

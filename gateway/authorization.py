@@ -44,6 +44,7 @@ class Action(Enum):
     REQUESTOR_PERMISSIONS = "requestor.permissions"
     SESSION_VIEW = "session.view"
     SESSION_CANCEL = "session.cancel"
+    DELIVERY_RESEND = "delivery.resend"
     JOB_VIEW = "job.view"
     JOB_START = "job.start"
     JOB_CANCEL = "job.cancel"
@@ -95,6 +96,7 @@ ROLES: Final[Mapping[Action, frozenset[Role]]] = {
     Action.REQUESTOR_PERMISSIONS: _REQUESTORS,
     Action.SESSION_VIEW: _READS_REQUESTORS,
     Action.SESSION_CANCEL: _REQUESTORS,
+    Action.DELIVERY_RESEND: _REQUESTORS,
     Action.JOB_VIEW: _EVERYBODY,
     Action.JOB_START: _KEYS | {Role.SIGNER},
     Action.JOB_CANCEL: _KEYS | {Role.SIGNER},

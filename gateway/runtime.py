@@ -16,6 +16,7 @@ from idemix.session.session import Session
 
 from .auth.base import Authenticated, Authenticator, Purpose, SignedBody, authenticate
 from .auth.explanation import explain_unauthenticated
+from .callbacks import RequestorCalls
 from .config import GatewayConfig
 from .errors import EventsDisabledError, InvalidRequestError, NotAuthenticatedError, remote_error
 from .events import STREAM_HEADERS, EventHub
@@ -55,6 +56,7 @@ class Gateway:
         key_use: notes which keys are used, or None where there is no database.
         signer: signs results, or None.
         scheme_updates: keeps the schemes up to date and tells how old they are, or None where nothing is updated.
+        calls: calls requestors' servers, and counts how that goes.
         revocation: revokes credentials, and tells what is revoked.
         revocation_updates: streams updates of revocation, or None where `sse` is off.
         health: whether this process can work.
@@ -72,6 +74,7 @@ class Gateway:
     key_use: KeyUse | None
     signer: ResultSigner | None
     scheme_updates: SchemeUpdates | None
+    calls: RequestorCalls
     revocation: Revocation
     revocation_updates: UpdateHub | None
     health: Health

@@ -14,6 +14,7 @@ from .changes import Changes
 from .custody.kek import KeyRing
 from .custody.service import Custody
 from .database import Database, check_revision
+from .deliveries.service import Deliveries
 from .jobs.service import LEASE, Jobs
 from .requestors.service import Requestors
 from .revocation.service import Revocation, schemes_with_custody
@@ -38,6 +39,7 @@ class SharedServices:
     jobs: Jobs
     requestors: Requestors
     archive: Archive
+    deliveries: Deliveries
     changes: Changes
     revocation: Revocation
 
@@ -83,7 +85,8 @@ def wire_shared_services(
     jobs = Jobs(database, audit, clock=clock, lease=job_lease)
     schemes = schemes_with_custody(configuration or Configuration, custody.issuer_keys)
     revocation = Revocation(RevocationTables(database), schemes, audit=audit, clock=clock)
-    return SharedServices(database, redis, audit, custody, jobs, requestors, Archive(database, clock=clock), changes, revocation)
+    archive, deliveries = Archive(database, clock=clock), Deliveries(database, audit, custody.pepper, clock=clock)
+    return SharedServices(database, redis, audit, custody, jobs, requestors, archive, deliveries, changes, revocation)
 
 
 def open_shared_services(

@@ -380,7 +380,7 @@ class Sessions:
             started_by=changed.request_id,
         )
         if changed.status.is_finished and changed.request.callback_url:
-            self._calls.send_result(changed)
+            self._calls.send_result(changed, engine.forgotten_at(changed))
 
     # Time-outs
 

@@ -165,6 +165,12 @@ _RULES: Final = (
         "Attributes of one credential type within one conjunction come from one credential.",
     ),
     Departure("next-session-url", MalformedRequestError, "A request that names a next session gives its URL."),
+    Departure(
+        "outbound-address",
+        NotPermittedError,
+        "What the gateway calls lies on the public internet, unless `outbound_allow` or a setting for development allows more; "
+        "a redirect leaves neither that nor https.",
+    ),
     Departure("repeated-request", SessionError, "A request that is repeated gets the first one's answer only with the same Authorization."),
 )
 

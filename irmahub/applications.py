@@ -141,6 +141,7 @@ def _gateway(settings: Settings, services: Services, checks: Mapping[str, Check]
         custody_keys=services.custody.issuer_keys,
         changes=services.changes,
         archive=services.archive,
+        deliveries=services.deliveries,
         store=store,
         revocation=services.revocation.tables,
         checks=checks,

@@ -20,7 +20,7 @@ from console.requestors.service import explain, read_request
 from console.schemes.models import NewCredentialType, NewIssuer, NewScheme, SchemeImport
 from gateway.actor import Grant
 from gateway.inputs import InvalidInputError, Message, NotFoundError
-from gateway.models import RequestorState
+from gateway.models import DeliveryState, RequestorState
 from gateway.permissions import Permissions
 from gateway.requestors.models import NewKey, NewRequestor, RequestorDetails
 
@@ -417,6 +417,38 @@ def show_job(job_id: int) -> Response:
 def stop_job(job_id: int) -> Response:
     """Ask a job to stop."""
     return answer(cancel_job(services(), caller(), job_id, body(Reason).reason))
+
+
+# --- deliveries ---
+
+
+@api.get("/deliveries")
+def show_deliveries() -> Response:
+    """Results that requestors' servers are to get, the newest first; `state` and `requestor` filter, `before` begins the next page."""
+    state = request.args.get("state")
+    if state and state not in {member.value for member in DeliveryState}:
+        raise InvalidInputError({"state": Message("must be pending, delivered, failed or expired")})
+    return answer(
+        services().deliveries.list(
+            caller(),
+            state=DeliveryState(state) if state else None,
+            requestor_name=request.args.get("requestor") or None,
+            before_id=number("before"),
+            limit=limit(),
+        )
+    )
+
+
+@api.get("/deliveries/<int:delivery_id>")
+def show_delivery(delivery_id: int) -> Response:
+    """A delivery."""
+    return answer(services().deliveries.get(caller(), delivery_id))
+
+
+@api.post("/deliveries/<int:delivery_id>/resend")
+def resend_delivery(delivery_id: int) -> Response:
+    """Have a result sent once more."""
+    return answer(services().deliveries.resend(caller(), delivery_id, body(Reason).reason))
 
 
 @api.get("/audit")

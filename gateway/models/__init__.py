@@ -9,6 +9,7 @@ from .audit import AuditEntry, AuditHead
 from .base import Base, UtcDateTime, Word
 from .change import Change
 from .custody import Envelope, EnvelopeKind, IssuerKey, IssuerKeyState
+from .delivery import Delivery, DeliveryState
 from .job import Job, JobState, JobStep
 from .requestor import AuthMethod, GlobalPermission, PermissionKind, Requestor, RequestorKey, RequestorPermission, RequestorState
 from .revocation import RevocationAccumulator, RevocationEvent, RevocationRecord, RevocationRole, RevocationSync
@@ -23,6 +24,8 @@ __all__ = [
     "Base",
     "Change",
     "Channel",
+    "Delivery",
+    "DeliveryState",
     "Envelope",
     "EnvelopeKind",
     "GlobalPermission",

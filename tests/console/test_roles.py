@@ -68,6 +68,7 @@ ACTIONS: Final[dict[str, Action | None]] = {
     "api.rebase_draft": Action.SCHEME_EDIT,
     "api.remove_document": Action.SCHEME_EDIT,
     "api.remove_logo": Action.SCHEME_EDIT,
+    "api.resend_delivery": Action.DELIVERY_RESEND,
     "api.restore_version": Action.SCHEME_EDIT,
     "api.retire_issuer_key": Action.ISSUER_KEY_ROTATE,
     "api.revoke_credentials": Action.CREDENTIAL_REVOKE,
@@ -85,6 +86,8 @@ ACTIONS: Final[dict[str, Action | None]] = {
     "api.show_account": None,
     "api.show_changes": Action.SCHEME_VIEW,
     "api.show_credential_type": Action.SCHEME_VIEW,
+    "api.show_deliveries": Action.SESSION_VIEW,
+    "api.show_delivery": Action.SESSION_VIEW,
     "api.show_document": Action.SCHEME_VIEW,
     "api.show_draft": Action.SCHEME_VIEW,
     "api.show_file": Action.SCHEME_VIEW,
@@ -288,7 +291,12 @@ def test_a_role_is_refused_what_it_may_not_do(app: Flask, installation: Installa
 
 @pytest.mark.parametrize("role", Role)
 def test_a_role_is_refused_everything_outside_its_scope(app: Flask, installation: Installation, role: Role) -> None:
-    lists = {"GET /requestors/", "GET /api/v1/requestors", "GET /api/v1/global-permissions"}  # they show no more than the scope holds
+    lists = {
+        "GET /requestors/",
+        "GET /api/v1/requestors",
+        "GET /api/v1/global-permissions",
+        "GET /api/v1/deliveries",
+    }  # they show no more than the scope holds
     wrong = refusals(app, installation, f"{role.value}.elsewhere", set(Action))
     assert {path: status for path, status in wrong.items() if path not in lists} == {}
 
@@ -297,7 +305,7 @@ def test_a_role_is_refused_everything_outside_its_scope(app: Flask, installation
 def test_lists_show_nothing_outside_a_scope(app: Flask, installation: Installation, role: Role) -> None:
     client = signed_in(app, f"{role.value}.elsewhere")
     token = token_of(installation, f"{role.value}.elsewhere")
-    for path in ("schemes", "issuer-keys", "publications", "jobs", "requestors"):
+    for path in ("schemes", "issuer-keys", "publications", "jobs", "requestors", "deliveries"):
         answer = client.get(f"/api/v1/{path}", headers={"Authorization": f"Bearer {token}"})
         assert answer.get_json() == [] or answer.status_code == 403, path
     for path in ("/", "/schemes/", "/keys/"):

@@ -336,7 +336,7 @@ def test_no_secret_and_no_attribute_value_is_found_anywhere(
     kept = [path for path in folder.rglob("*") if path.is_file() and path != settings.kek_file and path.name != "wallet.json"]
     places.update({str(path.relative_to(folder)): path.read_bytes() for path in kept})
     assert b"request.answered" in places["logs/serve.log"]
-    assert b"callback.failed" in places["logs/serve.log"]
+    assert b"callback.retried" in places["logs/serve.log"]
     assert b"irmahub_sessions_ended_total" in places["answer to metrics"]
     assert any(path.endswith(".db") for path in places)
     found = sorted(

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,14 @@ from werkzeug.serving import make_server
 
 from console.publishing.public import create_blueprint
 from console.publishing.web_root import WebRoot
+from gateway.deliveries.base import NewDelivery, Outcome
+from gateway.models import DeliveryState
+from idemix.clock import system_clock
 from irmahub.applications import PUBLISHED
 from irmahub.cli import command_line
 from irmahub.commands import admin, jobs, keys, schemes
+from irmahub.installation import opened
+from irmahub.settings import Settings
 from tests.console.conftest import QuietHandler
 from tests.console.schemes.test_service import picture
 from tests.support.shared import shared
@@ -101,6 +107,9 @@ PARITY = {
     "revocation.revoke": ("POST /revocation/<credential_type_id>/revoke", "revocation revoke"),
     "audit.entries": ("GET /audit", "audit list"),
     "audit.verify": ("GET /audit/verification", "audit verify"),
+    "deliveries.list": ("GET /deliveries", "deliveries list"),
+    "deliveries.get": ("GET /deliveries/<int:delivery_id>", "deliveries show"),
+    "deliveries.resend": ("POST /deliveries/<int:delivery_id>/resend", "deliveries resend"),
     "jobs.list": ("GET /jobs", "jobs list"),
     "jobs.get": ("GET /jobs/<int:job_id>", "jobs show"),
     "jobs.cancel": ("POST /jobs/<int:job_id>/cancel", "jobs cancel"),
@@ -114,6 +123,8 @@ APART = {
     "drafts": {"card", "document_at", "findings", "languages", "logo", "public_keys"},
     "publishing": {"flow"},
     "issuer_keys": {"flow"},
+    # What the gateway does with its queue.
+    "deliveries": {"add", "claim", "forget", "forget_tokens", "settle"},
 }
 
 
@@ -125,6 +136,7 @@ def test_every_action_has_its_call_and_its_command() -> None:
     import console.issuer_keys.service
     import console.publishing.service
     import console.schemes.service
+    import gateway.deliveries.service
     from console.api.views import api
 
     kinds = {
@@ -133,6 +145,7 @@ def test_every_action_has_its_call_and_its_command() -> None:
         "drafts": console.drafts.service.Drafts,
         "publishing": console.publishing.service.Publishing,
         "issuer_keys": console.issuer_keys.service.IssuerKeys,
+        "deliveries": gateway.deliveries.service.Deliveries,
     }
     actions = {
         f"{name}.{method}"
@@ -313,6 +326,23 @@ def test_a_finding_of_a_check_names_the_field_that_mends_it(work) -> None:
     assert f"{CARD}#name.en: " in work(*checked, status=1).stdout
     found = json.loads(work(*checked, "--json", status=1).stdout)["findings"]
     assert (CARD, "name.en") in {(finding["document"], finding["key"]) for finding in found if finding["level"] == "error"}
+
+
+def test_deliveries_are_listed_and_sent_again(run, tmp_path: Path) -> None:
+    run("custody", "init")
+    assert run("deliveries", "list").stdout == ""
+    assert "no delivery 7" in run("deliveries", "resend", "7", status=1).stderr
+    settings = Settings.from_environment()
+    now = system_clock()
+    with opened(settings.data_directory) as services:
+        services.deliveries.add([NewDelivery("requestortoken000001", "shop", "https://shop.example", now + timedelta(minutes=5))])
+        (claimed,) = services.deliveries.claim({}, 1, 1)
+        services.deliveries.settle(claimed, Outcome(DeliveryState.FAILED, 404, "answered with status 404"))
+    listed = run("deliveries", "list", "--state", "failed").stdout
+    assert "shop  https://shop.example  failed (404)  attempts 1  answered with status 404" in listed
+    assert run("deliveries", "list", "--requestor", "bank", "--json").stdout == "[]\n"
+    assert "pending" in run("deliveries", "resend", str(claimed.id), "--reason", "mended").stdout
+    assert json.loads(run("deliveries", "show", str(claimed.id)).stdout)["state"] == "pending"
 
 
 def test_groups_do_not_clash() -> None:

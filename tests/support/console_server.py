@@ -141,6 +141,7 @@ def running_gateway(services: Services) -> Iterator[str]:
         custody_keys=services.custody.issuer_keys,
         changes=services.changes,
         archive=services.archive,
+        deliveries=services.deliveries,
     )
     services.start()
     thread = threading.Thread(target=server.serve_forever, name="gateway")
