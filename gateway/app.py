@@ -14,7 +14,7 @@ from idemix.scheme.configuration import Configuration
 from idemix.session.access import check_frontend
 from idemix.session.randomness import Randomness, SystemRandomness
 
-from . import client_api, cors, frontend_api, requestor_api
+from . import client_api, cors, frontend_api, requestor_api, static_files
 from .auth.base import Authenticator
 from .auth.hmac import HmacAuthenticator
 from .auth.none import NoAuthenticator
@@ -23,7 +23,7 @@ from .auth.token import TokenAuthenticator
 from .background import Background, fault
 from .callbacks import RequestorCalls
 from .changes import Changes, Topic
-from .config import MAX_BODY_BYTES, GatewayConfig
+from .config import DEPRECATED, MAX_BODY_BYTES, GatewayConfig
 from .errors import INTERNAL_ERROR, InvalidRequestError, remote_error
 from .events import EventHub
 from .key_use import KeyUse
@@ -31,6 +31,7 @@ from .permissions import NO_PERMISSIONS
 from .requestors.directory import DirectoryRequestor, RequestorDirectory
 from .requestors.service import Requestors
 from .runtime import Gateway, authorization, current_gateway, empty_response, json_response, load_client_session, require_token
+from .scheme_assets import copy_assets
 from .schemes import CustodyKeys, FixedSchemes, SchemeDirectories, SchemeSource
 from .sessions import NoArchive, SessionArchive, Sessions
 from .startup import checked_directory
@@ -106,28 +107,33 @@ def create_app(
         primes.start()
     for option in config.options_without_effect:
         log.warning("config.option_without_effect", option=option)
-    prefix = config.api_prefix.rstrip("/")
-    apps = () if config.client_port else _client_blueprints(prefix)
-    return _flask(gateway, (requestor_api.blueprint(prefix), *apps))
+    for option in config.deprecated_options:
+        log.warning("config.option_deprecated", option=option, reason=DEPRECATED[option])
+    apps = () if config.client_port else _client_blueprints(config)
+    return _flask(gateway, (requestor_api.blueprint(config.path_prefix), *apps))
 
 
 def create_client_app(app: Flask) -> Flask:
-    """The second application where `client_port` is given: what apps and frontends use, on a listener of its own.
+    """The second application where `client_port` is given: what apps and frontends use, and static files, on a listener of its own.
 
     Args:
         app: what `create_app` gave; it then has the requestor API only. Both share sessions, and are closed as one.
     """
     gateway: Gateway = app.extensions["gateway"]
-    return _flask(gateway, _client_blueprints(gateway.config.api_prefix.rstrip("/")))
+    return _flask(gateway, _client_blueprints(gateway.config))
 
 
-def _client_blueprints(prefix: str) -> tuple[Blueprint, ...]:
-    return client_api.blueprint(prefix), frontend_api.blueprint(prefix)
+def _client_blueprints(config: GatewayConfig) -> tuple[Blueprint, ...]:
+    prefix = config.path_prefix
+    apis = client_api.blueprint(prefix), frontend_api.blueprint(prefix)
+    return apis if config.static_path is None else (*apis, static_files.blueprint(prefix, config.static_prefix, config.static_path))
 
 
 def _scheme_source(config: GatewayConfig, custody_keys: CustodyKeys | None, clock: Clock) -> SchemeSource:
     if config.schemes_path is None:
         return FixedSchemes(Configuration())
+    if config.schemes_assets_path is not None:
+        copy_assets(config.schemes_assets_path, config.schemes_path, int(clock().timestamp()))
     return SchemeDirectories(config.schemes_path, config.privkeys, custody_keys, clock)
 
 
@@ -187,14 +193,14 @@ def _before_view() -> Response | None:
         raise NotFound
     _check_requestor_path()
     _load_client_path()
-    if request.method in ("HEAD", "OPTIONS") and request.routing_exception is None:
+    if request.method in ("HEAD", "OPTIONS") and request.routing_exception is None and not static_files.is_static():
         raise MethodNotAllowed
     return None
 
 
 def _below(base: str) -> str:
     """What stands in the path behind a base within the prefix, "" where the path is another."""
-    whole = current_gateway().config.api_prefix.rstrip("/") + "/" + base
+    whole = current_gateway().config.path_prefix + "/" + base
     return request.path.removeprefix(whole) if request.path.startswith(whole) else ""
 
 
@@ -218,7 +224,7 @@ def _load_client_path() -> None:
 
 def _is_client_path() -> bool:
     is_served = "client_api" in current_app.blueprints
-    return is_served and request.path.startswith(current_gateway().config.api_prefix.rstrip("/") + "/irma/")
+    return is_served and request.path.startswith(current_gateway().config.path_prefix + "/irma/")
 
 
 def _http_error(error: HTTPException) -> Response:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Protocol
 
 import structlog
@@ -147,10 +148,10 @@ class SchemeSource(Protocol):
 
 
 class FixedSchemes:
-    """Schemes that never change: those of a test, or of a replay."""
+    """Schemes that never change: those of a test, of a replay, or of a look at what would run."""
 
-    def __init__(self, configuration: Configuration, files: KeyFiles | None = None) -> None:
-        self._current = LoadedSchemes(configuration, IssuerKeyRing(configuration, files or {}))
+    def __init__(self, configuration: Configuration, files: KeyFiles | None = None, custody: CustodyKeys | None = None) -> None:
+        self._current = LoadedSchemes(configuration, IssuerKeyRing(configuration, files or {}, custody))
 
     @property
     def current(self) -> LoadedSchemes:
@@ -203,15 +204,20 @@ class SchemeDirectories:
             self._current = LoadedSchemes(configuration, IssuerKeyRing(configuration, self._files, self._custody))
 
     def _trees(self) -> Iterator[SchemeTree]:
-        if not self._schemes_path.is_dir():
-            return
-        for directory in scheme_directories(self._schemes_path):
-            try:
-                yield read_tree(directory)
-            except (OSError, IdemixError) as error:
-                log.warning("scheme.unreadable", directory=directory.name, reason=str(error), kept=directory.name in self._good)
-                if directory.name in self._good:
-                    yield self._good[directory.name]
+        return read_trees(self._schemes_path, self._good)
+
+
+def read_trees(schemes_path: Path, good: Mapping[str, SchemeTree] = MappingProxyType({})) -> Iterator[SchemeTree]:
+    """Read the directories of a scheme folder; one that cannot be read is told, and replaced by the tree that was good before."""
+    if not schemes_path.is_dir():
+        return
+    for directory in scheme_directories(schemes_path):
+        try:
+            yield read_tree(directory)
+        except (OSError, IdemixError) as error:
+            log.warning("scheme.unreadable", directory=directory.name, reason=str(error), kept=directory.name in good)
+            if directory.name in good:
+                yield good[directory.name]
 
 
 def read_key_folder(folder: Path) -> dict[IssuerId, dict[int, PrivateKey]]:

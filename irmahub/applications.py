@@ -1,12 +1,10 @@
 """The applications of one server process, wired from the settings: console, published schemes and gateway."""
 
 from typing import Final
-from wsgiref.types import WSGIApplication
 
 from cryptography.hazmat.primitives import serialization
 from flask import Flask
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from console.app import create_app as create_console
 from console.input_guard import LARGE_BODIES
@@ -14,13 +12,16 @@ from console.publishing.public import create_blueprint
 from console.services import Services, build_services
 from console.settings import ConsoleSettings
 from gateway.app import create_app as create_gateway
+from gateway.config import READ_SECONDS as GATEWAY_READ_SECONDS
 from gateway.config import GatewayConfig
 from gateway.custody.service import Custody
+from gateway.proxies import behind_proxies
 from gateway.stores.base import SessionStore
 from gateway.stores.memory import MemoryStore
 from gateway.stores.redis import RedisStore
 from idemix.arith.fixed_base import TABLES
 from idemix.clock import system_clock
+from irmahub.bridge import READ_SECONDS
 from irmahub.logs import configure_logs
 from irmahub.server import Sites
 from irmahub.settings import Settings
@@ -64,12 +65,8 @@ def make_sites() -> Sites:
         gateway.extensions["gateway"].close()
         services.close()
 
-    return Sites([behind_proxies(application, settings.proxies) for application in (console, gateway)], close, LARGE_BODIES)
-
-
-def behind_proxies(application: WSGIApplication, proxies: int) -> WSGIApplication:
-    """An application that takes a number of proxies' word on the client's address, and on the scheme and host it asked for."""
-    return application if proxies == 0 else ProxyFix(application, x_for=proxies, x_proto=proxies, x_host=proxies)
+    applications = [behind_proxies(application, settings.trusted_proxies) for application in (console, gateway)]
+    return Sites(applications, close, LARGE_BODIES, read_seconds=[READ_SECONDS, GATEWAY_READ_SECONDS])
 
 
 def _console(services: Services) -> Flask:

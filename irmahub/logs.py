@@ -1,8 +1,10 @@
-"""Logs: one JSON object a line on standard error, from every part of the product."""
+"""Logs: one JSON object a line on standard error, or one line of text, from every part of the product."""
 
+import json
 import logging
 import sys
-from typing import Final
+from collections.abc import MutableMapping
+from typing import Any, Final
 
 import structlog
 
@@ -14,11 +16,12 @@ _SHARED: Final = (
 )
 
 
-def configure_logs(level: str) -> None:
+def configure_logs(level: str, *, as_json: bool = True) -> None:
     """Write everything of this level and above.
 
     Args:
-        level: `debug`, `info`, `warning` or `error`.
+        level: `debug`, `info`, `warning`, `error` or `critical`.
+        as_json: as JSON objects, and not as text.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -28,7 +31,7 @@ def configure_logs(level: str) -> None:
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
                 # ASCII only: a control character of a client's input stays escaped.
-                structlog.processors.JSONRenderer(ensure_ascii=True),
+                structlog.processors.JSONRenderer(ensure_ascii=True) if as_json else _as_text,
             ],
         )
     )
@@ -49,3 +52,14 @@ def configure_logs(level: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def _as_text(_logger: object, _name: str, event: MutableMapping[str, Any]) -> str:
+    """Time, level and event, and then each value as `name=value`, all on one line of ASCII."""
+    head = (str(event.pop("timestamp", "")), f"{event.pop('level', ''):<8}", str(event.pop("event", "")))
+    return " ".join((*head, *(f"{name}={_escaped(value)}" for name, value in event.items())))
+
+
+def _escaped(value: object) -> str:
+    text = str(value)
+    return text if text.isascii() and text.isprintable() and " " not in text else json.dumps(text)

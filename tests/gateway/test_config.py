@@ -120,4 +120,4 @@ def test_keys_of_time_stamp_servers() -> None:
 def test_options_without_effect_are_told() -> None:
     assert GatewayConfig().options_without_effect == ()
     config = GatewayConfig.from_options({"schemes_update": 5, "static_path": "/srv"})
-    assert config.options_without_effect == ("schemes_update", "static_path")
+    assert config.options_without_effect == ("schemes_update",)
