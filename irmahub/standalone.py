@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from gateway.actor import system_actor
 from gateway.app import create_app, create_client_app
 from gateway.config import READ_SECONDS, ConfigurationError, GatewayConfig, Problem
 from gateway.custody.kek import KeyRing
 from gateway.options import Options, collect
 from gateway.preflight import find_problems, unfamiliar_url
 from gateway.proxies import behind_proxies, parse_networks
+from gateway.requestors.irma_config import RequestorFiles, difference_text, read_requestors
 from gateway.schemes import SchemeSource
 from gateway.services import SharedServices, open_shared_services
 from gateway.tls import server_context
@@ -57,6 +59,7 @@ class Inspection:
         problems: what keeps it from starting.
         notes: what does not, and yet should be known: of each the option and a sentence.
         schemes: the schemes that would be used.
+        drift: where requestors of the configuration and of the database differ: of each its name and a sentence.
     """
 
     options: Options
@@ -64,6 +67,7 @@ class Inspection:
     problems: tuple[Problem, ...]
     notes: tuple[Problem, ...]
     schemes: SchemeSource
+    drift: Mapping[str, str]
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -114,18 +118,27 @@ def inspect(
     problems = [*options.problems, *wrong]
     if workers > 1 and config.store_type == "memory":
         problems.append(Problem("store_type", "more than one worker needs redis, since sessions in memory are not shared"))
+    drift: Mapping[str, str] = {}
     if settings is None:
         found, schemes = find_problems(config, system_clock)
     else:
         services = _open(settings)
         try:
             found, schemes = find_problems(config, system_clock, has_database=True, custody_keys=services.custody.issuer_keys)
+            if config.requestors:
+                drift = _drift(options, services)
         finally:
             services.close()
     # A value that could not be read was left out; what follows from its absence is no fault of its own.
     named = {problem.option for problem in problems}
     problems += [problem for problem in found if problem.option not in named]
-    return Inspection(options, Launch(config, settings), tuple(problems), tuple(_notes(config)), schemes)
+    return Inspection(options, Launch(config, settings), tuple(problems), tuple(_notes(config)), schemes, drift)
+
+
+def _drift(options: Options, services: SharedServices) -> dict[str, str]:
+    filed = read_requestors(options, read_key_files=True)
+    comparison = RequestorFiles(services.requestors, services.custody).compare(system_actor("gateway"), filed)
+    return {difference.name: difference_text(difference) for difference in comparison.drift}
 
 
 def _notes(config: GatewayConfig) -> list[Problem]:

@@ -129,11 +129,14 @@ def check(database: bool, workers: int, as_json: bool, **options: Any) -> None:
     problems = [{"option": problem.option, "message": problem.message} for problem in inspection.problems]
     notes = [{"option": note.option, "message": note.message} for note in inspection.notes]
     if as_json:
-        print_json({"problems": problems, "notes": notes, "origins": dict(inspection.options.origins), "would_run": inspection.summary})
+        told = {"problems": problems, "notes": notes, "drift": dict(inspection.drift)}
+        print_json(told | {"origins": dict(inspection.options.origins), "would_run": inspection.summary})
     else:
         for label, found in (("Problem", problems), ("Note", notes)):
             for one in found:
                 click.echo(f"{label}: {one['option']}: {one['message']}" if one["option"] else f"{label}: {one['message']}")
+        for name, text in inspection.drift.items():
+            click.echo(f"Drift: {name}: {text}")
         click.echo("This would run:" if not problems else "This would run, were it not for the problems:")
         _print_summary(inspection.summary)
     if problems:
@@ -182,3 +185,5 @@ def _log_start(inspection: Any) -> None:
     log.info("gateway.starting", **{name: value for name, value in inspection.summary.items() if value is not None})
     for note in inspection.notes:
         log.warning("config.note", option=note.option, note=note.message)
+    for name, text in inspection.drift.items():
+        log.warning("requestors.drift", requestor=name, difference=text)

@@ -94,6 +94,9 @@ PARITY = {
     "requestors.add_key": ("POST /requestors/<name>/keys", "requestor key add"),
     "requestors.revoke_key": ("DELETE /requestors/<name>/keys/<int:key_id>", "requestor key revoke"),
     "requestors.set_permissions": ("PUT /requestors/<name>/permissions", "requestor permit"),
+    "requestor_files.compare": ("POST /requestor-configuration/comparison", "requestor drift"),
+    "requestor_files.take_over": ("POST /requestor-configuration", "requestor import"),
+    "requestor_files.export": ("GET /requestor-configuration", "requestor export"),
     "audit.entries": ("GET /audit", "audit list"),
     "audit.verify": ("GET /audit/verification", "audit verify"),
     "jobs.list": ("GET /jobs", "jobs list"),
@@ -109,6 +112,7 @@ APART = {
     "drafts": {"card", "document_at", "findings", "languages", "logo", "public_keys"},
     "publishing": {"flow"},
     "issuer_keys": {"flow"},
+    "requestor_files": set(),
 }
 
 
@@ -120,6 +124,7 @@ def test_every_action_has_its_call_and_its_command() -> None:
     import console.issuer_keys.service
     import console.publishing.service
     import console.schemes.service
+    import gateway.requestors.irma_config
     from console.api.views import api
 
     kinds = {
@@ -128,6 +133,7 @@ def test_every_action_has_its_call_and_its_command() -> None:
         "drafts": console.drafts.service.Drafts,
         "publishing": console.publishing.service.Publishing,
         "issuer_keys": console.issuer_keys.service.IssuerKeys,
+        "requestor_files": gateway.requestors.irma_config.RequestorFiles,
     }
     actions = {
         f"{name}.{method}"
