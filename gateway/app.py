@@ -55,6 +55,7 @@ def create_app(
     changes: Changes | None = None,
     archive: SessionArchive | None = None,
     store: SessionStore | None = None,
+    calls: RequestorCalls | None = None,
     background: bool = True,
 ) -> Flask:
     """Make the gateway.
@@ -68,6 +69,7 @@ def create_app(
         changes: tells when requestors, schemes or issuer keys change.
         archive: keeps records of sessions.
         store: where sessions live, by default as the configuration says.
+        calls: reaches the requestors' servers.
         background: whether time-outs are looked for, uses of keys written, and primes found ahead, without a request.
 
     Raises:
@@ -79,7 +81,7 @@ def create_app(
     pepper = secrets.token_bytes(32) if requestors is None else requestors.snapshot().pepper
     configured, signer = checked_directory(config, schemes.current, clock, pepper=pepper, has_database=requestors is not None)
     directory = (lambda: configured) if requestors is None else _joined(configured, requestors.snapshot)
-    calls = RequestorCalls(signer, appends_slash=config.callback_url_slash)
+    calls = calls or RequestorCalls(signer, appends_slash=config.callback_url_slash)
     store = store or open_store(config, clock)
     primes = PrimePool()
     sessions = Sessions(config, schemes, directory, store, calls, archive or NoArchive(), clock, randomness or SystemRandomness(), primes)

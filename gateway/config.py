@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from idemix.errors import MalformedError, MalformedKeyError
 from idemix.timestamp import NO_KEYS, TimestampKeys
 
+from .addresses import PUBLIC_ONLY, WITH_PRIVATE, AddressPolicy
 from .permissions import NO_PERMISSIONS, Permissions
 from .proxies import parse_networks
 
@@ -88,6 +89,7 @@ class GatewayConfig:
         timestamp_keys: the keys of time-stamp servers whose stamps on signatures count.
         trusted_proxies: networks of the reverse proxies whose word on the client is taken.
         callback_url_slash: append `/` to callback URLs, as the reference's HTTP client does.
+        outbound_allow: which hosts the gateway may call that are not public; see `outbound_policy`.
     """
 
     schemes_path: Path | None = None
@@ -156,6 +158,7 @@ class GatewayConfig:
     timestamp_keys: TimestampKeys = NO_KEYS
     callback_url_slash: bool = True
     trusted_proxies: tuple[str, ...] = ()
+    outbound_allow: AddressPolicy | None = None
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], *, command_defaults: bool = True, lower_case_names: bool = False) -> "GatewayConfig":
@@ -217,6 +220,13 @@ class GatewayConfig:
     def deprecated_options(self) -> tuple[str, ...]:
         """Options that were given and that the reference ignores too."""
         return tuple(name for name in DEPRECATED if getattr(self, name) != _FIELD_DEFAULTS[name])
+
+    @property
+    def outbound_policy(self) -> AddressPolicy:
+        """Which hosts may be called: those of `outbound_allow`; without that option, outside production also private ones."""
+        if self.outbound_allow is not None:
+            return self.outbound_allow
+        return PUBLIC_ONLY if self.production else WITH_PRIVATE
 
     @property
     def options_without_effect(self) -> tuple[str, ...]:
@@ -288,6 +298,7 @@ class _Reader:
         values["static_sessions"] = dict(self._objects("static_sessions", lower=self._lower_case_names))
         values["revocation_settings"] = dict(self._objects("revocation_settings", lower=False))
         values["timestamp_keys"] = self._timestamp_keys()
+        values["outbound_allow"] = self._outbound_allow()
         known = {option.name for option in fields(GatewayConfig)} | {*PERMISSION_OPTIONS}
         for name in self._options:
             if name not in known:
@@ -375,6 +386,21 @@ class _Reader:
             self._fault(f"timestamp_keys.{error.where}", error.rule)
             return NO_KEYS
 
+    def _outbound_allow(self) -> AddressPolicy | None:
+        """The hosts that may be called: a list, or a text with commas."""
+        value = self._options.get("outbound_allow")
+        if value is None:
+            return None
+        entries = value.split(",") if isinstance(value, str) and value else value or []
+        if not isinstance(entries, (list, tuple)) or not all(isinstance(entry, str) for entry in entries):
+            self._fault("outbound_allow", "must be a list of networks and hosts")
+            return None
+        try:
+            return AddressPolicy.parse(entries)
+        except ValueError as error:
+            self._fault("outbound_allow", str(error))
+            return None
+
     def _requestors(self) -> Iterator[tuple[str, RequestorConfig]]:
         for name, content in self._objects("requestors", lower=self._lower_case_names):
             where = f"requestors.{name}."
@@ -391,7 +417,7 @@ class _Reader:
 
 
 #: Options that are no single value.
-_STRUCTURED: Final = ("requestors", "permissions", "static_sessions", "revocation_settings", "timestamp_keys")
+_STRUCTURED: Final = ("requestors", "permissions", "static_sessions", "revocation_settings", "timestamp_keys", "outbound_allow")
 PERMISSION_OPTIONS: Final = {
     "disclose_perms": "disclose",
     "sign_perms": "sign",

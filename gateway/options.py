@@ -50,7 +50,7 @@ def _kinds() -> dict[str, Kind]:
         declared = str(field.type)
         if field.name == "permissions":
             continue
-        if field.name == "redis_sentinel_addrs" or declared.startswith("tuple"):
+        if field.name in ("redis_sentinel_addrs", "outbound_allow") or declared.startswith("tuple"):
             kinds[field.name] = Kind.LIST
         elif "Mapping" in declared or "TimestampKeys" in declared:
             kinds[field.name] = Kind.MAP

@@ -88,6 +88,7 @@ def _gateway(settings: Settings, services: Services) -> Flask:
             "sse": True,
             "timestamp_keys": settings.timestamp_keys,
             "production": settings.production,
+            "outbound_allow": settings.outbound_allow,
         },
         command_defaults=False,
     )

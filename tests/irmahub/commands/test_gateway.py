@@ -202,7 +202,7 @@ def test_a_configuration_with_every_key_starts_the_gateway(ending: str, tmp_path
 
 def test_the_test_has_every_key() -> None:
     assert set(SECTION_7) <= set(KINDS)
-    assert set(KINDS) - set(SECTION_7) == {"host_perms", "timestamp_keys", "callback_url_slash", "trusted_proxies"}
+    assert set(KINDS) - set(SECTION_7) == {"host_perms", "timestamp_keys", "callback_url_slash", "trusted_proxies", "outbound_allow"}
 
 
 def no_names(certificate: str) -> ssl.SSLContext:
