@@ -28,7 +28,7 @@ from .scheme_files import read_tree, scheme_directories
 
 log = structlog.get_logger(__name__)
 
-_KEY_FILE: Final = re.compile(r"([^.]+\.[^.]+?)(?:\.(\d+))?\.xml")
+KEY_FILE: Final = re.compile(r"([^.]+\.[^.]+?)(?:\.(\d+))?\.xml")
 
 
 class CustodyKeys(Protocol):
@@ -233,7 +233,7 @@ def read_key_folder(folder: Path) -> dict[IssuerId, dict[int, PrivateKey]]:
     except OSError as error:
         raise ConfigurationError([Problem("privkeys", f"the folder cannot be read: {error}")]) from error
     for path in paths:
-        match = _KEY_FILE.fullmatch(path.name)
+        match = KEY_FILE.fullmatch(path.name)
         if match is None:
             continue
         try:

@@ -40,7 +40,7 @@ def configure_logs(level: str, *, as_json: bool = True) -> None:
     root.setLevel(level.upper())
     # That the server starts and stops, what migrations look at, each request of our HTTP client: of use in debugging only.
     for name in ("uvicorn.error", "httpx", "alembic"):
-        logging.getLogger(name).setLevel("DEBUG" if level == "debug" else "WARNING")
+        logging.getLogger(name).setLevel("WARNING" if level == "info" else level.upper())
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -229,6 +229,22 @@ def test_a_flag_goes_before_a_variable_and_that_before_the_file_that_is_found(tm
         assert httpx.post(f"{url}session", json=DISCLOSURE).status_code == 200
 
 
+def test_several_workers_share_what_redis_holds(tmp_path: Path, schemes: Path) -> None:
+    port = free_port()
+    url = f"https://localhost:{port}/"
+    made = server_certificate()
+    requestors = {"shop": {"auth_method": "token", "key": TOKEN}}
+    with running_redis() as redis:
+        arguments = ["-s", str(schemes), "-l", "127.0.0.1", "-p", str(port), "--workers", "2", "--requestors", json.dumps(requestors)]
+        arguments += ["--no-auth=false", "--store-type", "redis", "--redis-addr", f"127.0.0.1:{redis.port}", "--redis-no-tls"]
+        arguments += ["--redis-allow-empty-password", "--tls-cert", made.certificate, "--tls-privkey", made.key]
+        verify = trusting(made.certificate)
+        with running(tmp_path, *arguments, url=url, verify=verify):
+            for _ in range(6):
+                package = httpx.post(f"{url}session", json=DISCLOSURE, headers={"Authorization": TOKEN}, verify=verify).json()
+                assert httpx.get(f"{url}session/{package['token']}/status", verify=verify).json() == "INITIALIZED"
+
+
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 def test_old_versions_of_tls_are_refused(tmp_path: Path, schemes: Path) -> None:
     port = free_port()
