@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import Final
 
 import structlog
@@ -27,11 +28,12 @@ from .config import DEPRECATED, MAX_BODY_BYTES, GatewayConfig
 from .errors import INTERNAL_ERROR, InvalidRequestError, remote_error
 from .events import EventHub
 from .key_use import KeyUse
+from .outbound import OutboundClient
 from .permissions import NO_PERMISSIONS
 from .requestors.directory import DirectoryRequestor, RequestorDirectory
 from .requestors.service import Requestors
 from .runtime import Gateway, authorization, current_gateway, empty_response, json_response, load_client_session, require_token
-from .scheme_assets import copy_assets
+from .scheme_updates import SchemeUpdates
 from .schemes import CustodyKeys, FixedSchemes, SchemeDirectories, SchemeSource
 from .sessions import NoArchive, SessionArchive, Sessions
 from .startup import checked_directory
@@ -55,7 +57,7 @@ def create_app(
     changes: Changes | None = None,
     archive: SessionArchive | None = None,
     store: SessionStore | None = None,
-    calls: RequestorCalls | None = None,
+    outbound: OutboundClient | None = None,
     background: bool = True,
 ) -> Flask:
     """Make the gateway.
@@ -69,19 +71,24 @@ def create_app(
         changes: tells when requestors, schemes or issuer keys change.
         archive: keeps records of sessions.
         store: where sessions live, by default as the configuration says.
-        calls: reaches the requestors' servers.
+        outbound: calls the requestors' servers; by default as the configuration allows.
         background: whether time-outs are looked for, uses of keys written, and primes found ahead, without a request.
 
     Raises:
         ConfigurationError: with every fault of the configuration.
     """
     config = config.with_local_url()
+    updates: SchemeUpdates | None = None
     if schemes is None:
         schemes = _scheme_source(config, custody_keys, clock)
+        if background and isinstance(schemes, SchemeDirectories):
+            updates = scheme_updates(config, schemes, clock)
+            updates.prepare()
     pepper = secrets.token_bytes(32) if requestors is None else requestors.snapshot().pepper
     configured, signer = checked_directory(config, schemes.current, clock, pepper=pepper, has_database=requestors is not None)
     directory = (lambda: configured) if requestors is None else _joined(configured, requestors.snapshot)
-    calls = calls or RequestorCalls(signer, appends_slash=config.callback_url_slash)
+    outbound = outbound or OutboundClient(config.outbound_policy)
+    calls = RequestorCalls(signer, outbound, appends_slash=config.callback_url_slash)
     store = store or open_store(config, clock)
     primes = PrimePool()
     sessions = Sessions(config, schemes, directory, store, calls, archive or NoArchive(), clock, randomness or SystemRandomness(), primes)
@@ -91,6 +98,8 @@ def create_app(
     periodic = Background(sessions.sweep, *(() if key_use is None else (key_use.write_if_due,)))
 
     def close() -> None:
+        if updates is not None:
+            updates.stop()
         periodic.stop()
         primes.stop()
         if key_use is not None:
@@ -100,13 +109,15 @@ def create_app(
             hub.close()
         store.close()
 
-    gateway = Gateway(config, sessions, store, hub, schemes, directory, _authenticators(config, clock), key_use, signer, close)
+    gateway = Gateway(config, sessions, store, hub, schemes, directory, _authenticators(config, clock), key_use, signer, updates, close)
     if changes is not None:
         changes.on(Topic.SCHEMES, schemes.reload)
         changes.on(Topic.ISSUER_KEYS, schemes.reload)
     if background:
         periodic.start()
         primes.start()
+        if updates is not None:
+            updates.start()
     for option in config.options_without_effect:
         log.warning("config.option_without_effect", option=option)
     for option in config.deprecated_options:
@@ -134,9 +145,24 @@ def _client_blueprints(config: GatewayConfig) -> tuple[Blueprint, ...]:
 def _scheme_source(config: GatewayConfig, custody_keys: CustodyKeys | None, clock: Clock) -> SchemeSource:
     if config.schemes_path is None:
         return FixedSchemes(Configuration())
-    if config.schemes_assets_path is not None:
-        copy_assets(config.schemes_assets_path, config.schemes_path, int(clock().timestamp()))
     return SchemeDirectories(config.schemes_path, config.privkeys, custody_keys, clock)
+
+
+def scheme_updates(config: GatewayConfig, schemes: SchemeDirectories, clock: Clock) -> SchemeUpdates:
+    """What keeps the scheme folder of a configuration up to date; nothing is started yet."""
+    if config.schemes_path is None:
+        raise ValueError("there is no folder of schemes")
+    updates = SchemeUpdates(
+        config.schemes_path,
+        schemes,
+        OutboundClient(config.outbound_policy),
+        clock,
+        interval=timedelta(minutes=config.schemes_update),
+        https_only=config.production,
+        assets_path=config.schemes_assets_path,
+    )
+    schemes.updater = updates.look_for
+    return updates
 
 
 def _authenticators(config: GatewayConfig, clock: Clock) -> tuple[Authenticator, ...]:

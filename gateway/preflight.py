@@ -5,10 +5,12 @@ from collections.abc import Callable
 import structlog
 
 from idemix.clock import Clock
+from idemix.errors import IdemixError
 from idemix.scheme.configuration import Configuration
+from idemix.scheme.timestamp import parse_timestamp
+from idemix.scheme.tree import SchemeTree
 
 from .config import ConfigurationError, GatewayConfig, Problem
-from .scheme_assets import newer_schemes
 from .schemes import CustodyKeys, FixedSchemes, SchemeSource, read_key_folder, read_trees
 from .startup import checked_directory
 from .stores.factory import redis_client
@@ -46,7 +48,8 @@ def find_problems(
         now = int(clock().timestamp())
         trees = {tree.name: tree for tree in read_trees(config.schemes_path)}
         if config.schemes_assets_path is not None:
-            trees |= {tree.name: tree for tree in newer_schemes(config.schemes_assets_path, config.schemes_path, now)}
+            brought = {tree.name: tree for tree in read_trees(config.schemes_assets_path)}
+            trees |= {name: tree for name, tree in brought.items() if name not in trees or _signed_at(tree) > _signed_at(trees[name])}
         configuration, refused = Configuration.load(trees.values(), now=now)
         for problem in refused:
             log.warning("scheme.refused", directory=problem.directory, reason=str(problem))
@@ -67,3 +70,11 @@ def unfamiliar_url(config: GatewayConfig) -> str | None:
     if config.server_url and not config.server_url.endswith(wanted):
         return f"{config.server_url} does not end with {wanted}; are url and api_prefix right?"
     return None
+
+
+def _signed_at(tree: SchemeTree) -> int:
+    """The time stamp of a scheme; 0 where there is none."""
+    try:
+        return parse_timestamp(tree["timestamp"])
+    except (KeyError, IdemixError):
+        return 0

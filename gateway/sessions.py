@@ -16,7 +16,7 @@ import structlog
 
 from idemix.cl.primes import PrimePool
 from idemix.clock import Clock
-from idemix.errors import IdemixError, SessionError
+from idemix.errors import IdemixError, SessionError, UnknownIdentifierError
 from idemix.request import RequestorRequest, parse_session_request
 from idemix.session.engine import EngineSettings, SessionEngine
 from idemix.session.errors import NextSessionError
@@ -176,7 +176,14 @@ class Sessions:
             StoreError: the session cannot be stored.
         """
         engine = self.engine
-        session, package = engine.start(request, requestor=requestor)
+        try:
+            session, package = engine.start(request, requestor=requestor)
+        except UnknownIdentifierError as error:
+            # It may have been published since the schemes were last fetched.
+            if not self._schemes.look_for(error.identifier):
+                raise
+            engine = self.engine
+            session, package = engine.start(request, requestor=requestor)
         self._add(engine, session)
         return package
 

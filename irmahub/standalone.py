@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from gateway.actor import system_actor
-from gateway.app import create_app, create_client_app
+from gateway.app import create_app, create_client_app, scheme_updates
 from gateway.config import READ_SECONDS, ConfigurationError, GatewayConfig, Problem
 from gateway.custody.kek import KeyRing
 from gateway.options import Options, collect
 from gateway.preflight import find_problems, unfamiliar_url
 from gateway.proxies import behind_proxies, parse_networks
 from gateway.requestors.irma_config import RequestorFiles, difference_text, read_requestors
-from gateway.schemes import SchemeSource
+from gateway.schemes import SchemeDirectories, SchemeSource
 from gateway.services import SharedServices, open_shared_services
 from gateway.tls import server_context
 from idemix.arith.fixed_base import DEFAULT_TABLE_BYTES, TABLES
@@ -101,20 +101,31 @@ class Inspection:
 
 
 def inspect(
-    flags: Mapping[str, str | Sequence[str]], environment: Mapping[str, str], *, settings: Settings | None = None, workers: int = 1
+    flags: Mapping[str, str | Sequence[str]],
+    environment: Mapping[str, str],
+    *,
+    settings: Settings | None = None,
+    workers: int = 1,
+    prepares_schemes: bool = False,
 ) -> Inspection:
-    """Read a configuration from wherever it is given, and find everything that is wrong with it; nothing is started or written.
+    """Read a configuration from wherever it is given, and find everything that is wrong with it; nothing is started.
 
     Args:
         flags, environment: as `gateway.options.collect` takes them.
         settings: of the installation to use beside it, or None.
         workers: how many processes are asked for.
+        prepares_schemes: bring the scheme folder to where sessions can start first; without it nothing is written, and an empty
+            folder is looked at as it is.
     """
     options = collect(flags, environment)
     config, wrong = GatewayConfig.read_options(options.values)
     if config.schemes_path is None and "schemes_path" not in options.values:
         config = replace(config, schemes_path=default_schemes_path(environment) if settings is None else settings.schemes_directory)
     config = config.with_local_url()
+    if prepares_schemes and config.schemes_path is not None:
+        updates = scheme_updates(config, SchemeDirectories(config.schemes_path, None, None, system_clock), system_clock)
+        updates.prepare()
+        updates.stop()
     problems = [*options.problems, *wrong]
     if workers > 1 and config.store_type == "memory":
         problems.append(Problem("store_type", "more than one worker needs redis, since sessions in memory are not shared"))
@@ -132,7 +143,7 @@ def inspect(
     # A value that could not be read was left out; what follows from its absence is no fault of its own.
     named = {problem.option for problem in problems}
     problems += [problem for problem in found if problem.option not in named]
-    return Inspection(options, Launch(config, settings), tuple(problems), tuple(_notes(config)), schemes, drift)
+    return Inspection(options, Launch(config, settings), tuple(problems), tuple(_notes(config, schemes)), schemes, drift)
 
 
 def _drift(options: Options, services: SharedServices) -> dict[str, str]:
@@ -141,12 +152,16 @@ def _drift(options: Options, services: SharedServices) -> dict[str, str]:
     return {difference.name: difference_text(difference) for difference in comparison.drift}
 
 
-def _notes(config: GatewayConfig) -> list[Problem]:
+def _notes(config: GatewayConfig, schemes: SchemeSource) -> list[Problem]:
     notes = [Problem(option, "has no effect") for option in config.options_without_effect]
     notes += [Problem(option, "is ignored, as irma server ignores it") for option in config.deprecated_options]
     unfamiliar = unfamiliar_url(config)
     if unfamiliar is not None:
         notes.append(Problem("url", unfamiliar))
+    if not schemes.current.configuration.schemes:
+        notes.append(
+            Problem("schemes_path", "there are no schemes; at its start the server fetches the default ones unless schemes_update is 0")
+        )
     if config.permissions.host:
         notes.append(Problem("host_perms", "has no effect for all requestors; give it to one"))
     if config.no_auth:

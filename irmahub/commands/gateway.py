@@ -165,7 +165,7 @@ def _run(database: bool, workers: int, options: dict[str, Any]) -> None:
     from irmahub.standalone import inspect, make_sites, require_startable
 
     configure_logs("error")
-    inspection = inspect(_given(options), os.environ, settings=_settings(database), workers=workers)
+    inspection = inspect(_given(options), os.environ, settings=_settings(database), workers=workers, prepares_schemes=True)
     launch = require_startable(inspection)
     sockets = []
     for address in launch.addresses:

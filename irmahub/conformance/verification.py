@@ -20,6 +20,7 @@ from idemix.scheme.configuration import Configuration
 from idemix.timestamp import ED25519, NO_KEYS, TimestampKeys
 from idemix.verification import ProofStatus, Verified, disclosed_to_json, verify_disclosure, verify_signed_message
 from irmahub.conformance.core import Case, Context, Departed, Mismatch, judge
+from irmahub.conformance.reasons import expect_class
 
 
 def matches(document: Mapping[str, Any]) -> bool:
@@ -59,6 +60,8 @@ def _run(case: Mapping[str, Any], schemes: Path, now: datetime, timestamp_server
         verified = _verify(case, configuration, now, keys)
     except IdemixError as error:
         refused = expected["verdict"] in (ProofStatus.INVALID.value, "panic", "parse_error")
+        if expected.get("error"):
+            expect_class(expected["error"], error)
         return judge(case, accepted=not refused, crashed=expected["verdict"] == "panic", error=error)
     if expected["verdict"] in ("panic", "parse_error"):
         if verified.status is not ProofStatus.INVALID:

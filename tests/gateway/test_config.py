@@ -120,8 +120,9 @@ def test_keys_of_time_stamp_servers() -> None:
 
 def test_options_without_effect_are_told() -> None:
     assert GatewayConfig().options_without_effect == ()
-    config = GatewayConfig.from_options({"schemes_update": 5, "static_path": "/srv"})
-    assert config.options_without_effect == ("schemes_update",)
+    settings = {"irma-demo.MijnOverheid.root": {"sse": True}}
+    config = GatewayConfig.from_options({"revocation_settings": settings, "static_path": "/srv", "schemes_update": 5})
+    assert config.options_without_effect == ("revocation_settings",)
 
 
 def test_what_may_be_called_is_listed() -> None:

@@ -56,7 +56,13 @@ def running(folder: Path, *arguments: str, environment: Mapping[str, str] | None
     command = [sys.executable, "-m", "irmahub", "gateway", *arguments]
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("IRMASERVER_", "IRMAHUB_"))}
     with log.open("wb") as output:
-        process = subprocess.Popen(command, env=clean | dict(environment or {}), cwd=folder, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command,
+            env=clean | {"IRMASERVER_SCHEMES_UPDATE": "0"} | dict(environment or {}),
+            cwd=folder,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
 
     def answers() -> bool:
         assert process.poll() is None, log.read_text()
@@ -386,7 +392,9 @@ def test_several_workers_need_redis(check) -> None:
 
 
 def test_a_broken_configuration_starts_nothing(tmp_path: Path) -> None:
-    result = CliRunner().invoke(command_line, ["gateway", "--port", "0", "--sse=perhaps", "--schemes-path", str(tmp_path)])
+    result = CliRunner().invoke(
+        command_line, ["gateway", "--port", "0", "--sse=perhaps", "--schemes-path", str(tmp_path), "--schemes-update=0"]
+    )
     assert result.exit_code == 1
     assert "port: Port must be between 1 and 65535 (was 0)" in result.stderr
     assert "sse: must be true or false (--sse)" in result.stderr
