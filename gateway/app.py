@@ -15,7 +15,7 @@ from idemix.scheme.configuration import Configuration
 from idemix.session.access import check_frontend
 from idemix.session.randomness import Randomness, SystemRandomness
 
-from . import client_api, cors, frontend_api, requestor_api, static_files
+from . import client_api, cors, frontend_api, requestor_api, revocation_api, static_files
 from .auth.base import Authenticator
 from .auth.hmac import HmacAuthenticator
 from .auth.none import NoAuthenticator
@@ -32,6 +32,9 @@ from .outbound import OutboundClient
 from .permissions import NO_PERMISSIONS
 from .requestors.directory import DirectoryRequestor, RequestorDirectory
 from .requestors.service import Requestors
+from .revocation.events import UpdateHub
+from .revocation.opening import open_revocation
+from .revocation.tables import RevocationTables
 from .runtime import Gateway, authorization, current_gateway, empty_response, json_response, load_client_session, require_token
 from .scheme_updates import SchemeUpdates
 from .schemes import CustodyKeys, FixedSchemes, SchemeDirectories, SchemeSource
@@ -58,6 +61,7 @@ def create_app(
     archive: SessionArchive | None = None,
     store: SessionStore | None = None,
     outbound: OutboundClient | None = None,
+    revocation: RevocationTables | None = None,
     background: bool = True,
 ) -> Flask:
     """Make the gateway.
@@ -72,6 +76,7 @@ def create_app(
         archive: keeps records of sessions.
         store: where sessions live, by default as the configuration says.
         outbound: calls the requestors' servers; by default as the configuration allows.
+        revocation: the tables of revocation, by default as the configuration says.
         background: whether time-outs are looked for, uses of keys written, and primes found ahead, without a request.
 
     Raises:
@@ -85,41 +90,70 @@ def create_app(
             updates = scheme_updates(config, schemes, clock)
             updates.prepare()
     pepper = secrets.token_bytes(32) if requestors is None else requestors.snapshot().pepper
-    configured, signer = checked_directory(config, schemes.current, clock, pepper=pepper, has_database=requestors is not None)
+    configured, signer = checked_directory(
+        config,
+        schemes.current,
+        clock,
+        pepper=pepper,
+        has_database=requestors is not None,
+        has_revocation_tables=revocation is not None,
+    )
     directory = (lambda: configured) if requestors is None else _joined(configured, requestors.snapshot)
     outbound = outbound or OutboundClient(config.outbound_policy)
     calls = RequestorCalls(signer, outbound, appends_slash=config.callback_url_slash)
     store = store or open_store(config, clock)
     primes = PrimePool()
-    sessions = Sessions(config, schemes, directory, store, calls, archive or NoArchive(), clock, randomness or SystemRandomness(), primes)
+    revoker = open_revocation(config, lambda: schemes.current, revocation, clock)
+    sessions = Sessions(
+        config, schemes, directory, store, calls, archive or NoArchive(), clock, randomness or SystemRandomness(), primes, revoker
+    )
     hub = EventHub(store) if config.sse else None
+    revocation_updates = UpdateHub(revoker.tables) if config.sse else None
 
     key_use = None if requestors is None else KeyUse(clock, requestors.keys_used)
+    # On a thread of its own: other servers may be slow to answer.
+    revoking = Background(revoker.work, *(() if revocation_updates is None else (revocation_updates.look,)))
     periodic = Background(sessions.sweep, *(() if key_use is None else (key_use.write_if_due,)))
 
     def close() -> None:
         if updates is not None:
             updates.stop()
         periodic.stop()
+        revoking.stop()
         primes.stop()
         if key_use is not None:
             key_use.write()
         calls.close()
         if hub is not None:
             hub.close()
+        revoker.close()
         store.close()
 
-    gateway = Gateway(config, sessions, store, hub, schemes, directory, _authenticators(config, clock), key_use, signer, updates, close)
+    gateway = Gateway(
+        config,
+        sessions,
+        store,
+        hub,
+        schemes,
+        directory,
+        _authenticators(config, clock),
+        key_use,
+        signer,
+        updates,
+        revoker,
+        revocation_updates,
+        close,
+    )
     if changes is not None:
         changes.on(Topic.SCHEMES, schemes.reload)
         changes.on(Topic.ISSUER_KEYS, schemes.reload)
+        changes.on(Topic.REVOCATION, revoker.reload)
     if background:
         periodic.start()
+        revoking.start()
         primes.start()
         if updates is not None:
             updates.start()
-    for option in config.options_without_effect:
-        log.warning("config.option_without_effect", option=option)
     for option in config.deprecated_options:
         log.warning("config.option_deprecated", option=option, reason=DEPRECATED[option])
     apps = () if config.client_port else _client_blueprints(config)
@@ -138,7 +172,7 @@ def create_client_app(app: Flask) -> Flask:
 
 def _client_blueprints(config: GatewayConfig) -> tuple[Blueprint, ...]:
     prefix = config.path_prefix
-    apis = client_api.blueprint(prefix), frontend_api.blueprint(prefix)
+    apis = client_api.blueprint(prefix), frontend_api.blueprint(prefix), revocation_api.blueprint(prefix)
     return apis if config.static_path is None else (*apis, static_files.blueprint(prefix, config.static_prefix, config.static_path))
 
 
@@ -262,6 +296,8 @@ def _http_error(error: HTTPException) -> Response:
     if not isinstance(error, (NotFound, MethodNotAllowed)):
         return _error(InvalidRequestError(error.name))
     status = 404 if isinstance(error, NotFound) else 405
+    if _is_client_path() and _below(revocation_api.PATH):
+        return revocation_api.binary_response({"status": status, "error": "INVALID_REQUEST"}, status)
     if _is_client_path():
         return json_response({"status": status, "error": "INVALID_REQUEST"}, status)
     if status == 404:

@@ -86,7 +86,7 @@ class GatewayConfig:
         requestors: by name.
         static_sessions: by name, the extended session request to start.
         revocation_db_type, revocation_db_str: of the database of revocation in irma server.
-        revocation_settings: by credential type, what this server does for its revocation; see `REVOCATION_OPTIONS`.
+        revocation_settings: by credential type, what this server does for its revocation; see `gateway.revocation.settings`.
         timestamp_keys: the keys of time-stamp servers whose stamps on signatures count.
         trusted_proxies: networks of the reverse proxies whose word on the client is taken.
         callback_url_slash: append `/` to callback URLs, as the reference's HTTP client does.
@@ -229,11 +229,6 @@ class GatewayConfig:
             return self.outbound_allow
         return PUBLIC_ONLY if self.production else WITH_PRIVATE
 
-    @property
-    def options_without_effect(self) -> tuple[str, ...]:
-        """Options that were given and that nothing here obeys yet, so that start-up can tell."""
-        return tuple(name for name in _WITHOUT_EFFECT if getattr(self, name) != _FIELD_DEFAULTS[name])
-
     def with_local_url(self) -> "GatewayConfig":
         """This configuration with the machine's own address as URL, where none was given outside production."""
         if self.url or self.production:
@@ -241,26 +236,11 @@ class GatewayConfig:
         return replace(self, url=f"http://{local_address()}:{self.client_port or self.port}")
 
 
-#: Options of irma server that are read and checked, but that nothing obeys yet.
-_WITHOUT_EFFECT: Final = (
-    "revocation_db_type",
-    "revocation_settings",
-)
 #: Options that the reference takes and ignores, with what it says of them.
 DEPRECATED: Final[Mapping[str, str]] = {
     "email": "is no longer used; you may remove it",
     "no_email": "is no longer needed; you may remove it",
 }
-#: Options of a credential type in `revocation_settings`.
-REVOCATION_OPTIONS: Final[Mapping[str, type]] = {
-    "authority": bool,
-    "server": bool,
-    "revocation_server_url": str,
-    "tolerance": int,
-    "sse": bool,
-}
-#: Seconds that a verifier may at least be asked to tolerate in the age of revocation data.
-LEAST_TOLERANCE: Final = 30
 _FIELD_DEFAULTS: Final = {option.name: getattr(GatewayConfig(), option.name) for option in fields(GatewayConfig)}
 
 
@@ -471,7 +451,6 @@ def _contradictions(config: GatewayConfig) -> Iterator[Problem]:
         if getattr(config, option):
             yield Problem(option, "SD-JWT VC is not issued by this gateway; leave the option out to issue Idemix credentials only")
     yield from _store_contradictions(config)
-    yield from _revocation_contradictions(config)
     for name in config.static_sessions:
         if not _STATIC_SESSION_NAME.fullmatch(name):
             yield Problem(f"static_sessions.{name}", "a name holds letters, digits and underscores only")
@@ -499,21 +478,3 @@ def _store_contradictions(config: GatewayConfig) -> Iterator[Problem]:
         yield Problem("redis_tls_cert", "give either redis_tls_cert or redis_tls_cert_file")
     if bool(config.redis_tls_client_cert_file) != bool(config.redis_tls_client_key_file):
         yield Problem("redis_tls_client_cert_file", "a client certificate and its key must be given together")
-
-
-def _revocation_contradictions(config: GatewayConfig) -> Iterator[Problem]:
-    if config.revocation_db_type not in ("", "postgres"):
-        yield Problem("revocation_db_type", f"{config.revocation_db_type} is not supported: it is postgres, or absent")
-    elif bool(config.revocation_db_type) != bool(config.revocation_db_str):
-        yield Problem("revocation_db_str", "must be given together with revocation_db_type")
-    for credential_type, settings in config.revocation_settings.items():
-        where = f"revocation_settings.{credential_type}"
-        for option, value in settings.items():
-            kind = REVOCATION_OPTIONS.get(option)
-            if kind is None:
-                yield Problem(f"{where}.{option}", "is not an option", departure="unknown-option")
-            elif type(value) is not kind:
-                expected = {bool: "true or false", int: "a number", str: "a text"}[kind]
-                yield Problem(f"{where}.{option}", f"must be {expected}")
-            elif isinstance(value, int) and kind is int and 0 != value < LEAST_TOLERANCE:
-                yield Problem(f"{where}.{option}", f"must be 0, for the usual, or at least {LEAST_TOLERANCE} seconds")

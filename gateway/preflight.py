@@ -58,7 +58,9 @@ def find_problems(
             schemes = FixedSchemes(configuration, read_key_folder(config.privkeys), custody_keys)
 
     collect(load_schemes)
-    collect(lambda: checked_directory(config, schemes.current, clock, pepper=b"", has_database=has_database))
+    collect(
+        lambda: checked_directory(config, schemes.current, clock, pepper=b"", has_database=has_database, has_revocation_tables=has_database)
+    )
     if config.store_type == "redis" and (config.redis_addr or config.redis_sentinel_addrs):
         collect(lambda: redis_client(config))
     return problems, schemes

@@ -16,6 +16,8 @@ from .custody.service import Custody
 from .database import Database, check_revision
 from .jobs.service import LEASE, Jobs
 from .requestors.service import Requestors
+from .revocation.service import Revocation, schemes_with_custody
+from .revocation.tables import RevocationTables
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -37,6 +39,7 @@ class SharedServices:
     requestors: Requestors
     archive: Archive
     changes: Changes
+    revocation: Revocation
 
     def start(self) -> None:
         """Start watching for changes and writing the archive. Call it after a fork."""
@@ -47,6 +50,7 @@ class SharedServices:
         """Write what is waiting, end the threads that were started, close the database."""
         self.archive.stop()
         self.changes.stop()
+        self.revocation.close()
         self.database.close()
 
 
@@ -75,7 +79,9 @@ def wire_shared_services(
     changes = Changes(database, redis=redis)
     requestors.watch(changes)
     jobs = Jobs(database, audit, clock=clock, lease=job_lease)
-    return SharedServices(database, redis, audit, custody, jobs, requestors, Archive(database, clock=clock), changes)
+    schemes = schemes_with_custody(configuration or Configuration, custody.issuer_keys)
+    revocation = Revocation(RevocationTables(database), schemes, audit=audit, clock=clock)
+    return SharedServices(database, redis, audit, custody, jobs, requestors, Archive(database, clock=clock), changes, revocation)
 
 
 def open_shared_services(

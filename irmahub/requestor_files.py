@@ -6,8 +6,9 @@ from pathlib import Path
 import click
 
 from gateway.configuration_text import format_of
+from gateway.models import PermissionKind
 from gateway.options import Options, read_text
-from gateway.permissions import NO_PERMISSIONS, PermissionKind, Permissions
+from gateway.permissions import NO_PERMISSIONS, Permissions
 from gateway.requestors.irma_config import Comparison, RequestorFiles, Standing, difference_text, read_requestors
 from gateway.services import SharedServices
 from irmahub.installation import caller, data_option, json_option, opened, print_json, reason_option

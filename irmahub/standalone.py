@@ -153,8 +153,7 @@ def _drift(options: Options, services: SharedServices) -> dict[str, str]:
 
 
 def _notes(config: GatewayConfig, schemes: SchemeSource) -> list[Problem]:
-    notes = [Problem(option, "has no effect") for option in config.options_without_effect]
-    notes += [Problem(option, "is ignored, as irma server ignores it") for option in config.deprecated_options]
+    notes = [Problem(option, "is ignored, as irma server ignores it") for option in config.deprecated_options]
     unfamiliar = unfamiliar_url(config)
     if unfamiliar is not None:
         notes.append(Problem("url", unfamiliar))
@@ -195,6 +194,7 @@ def make_sites(launch: Launch) -> Sites:
             custody_keys=services.custody.issuer_keys,
             changes=services.changes,
             archive=services.archive,
+            revocation=services.revocation.tables,
         )
     )
     apps = [app, create_client_app(app)] if config.client_port else [app]

@@ -11,6 +11,7 @@ from .change import Change
 from .custody import Envelope, EnvelopeKind, IssuerKey, IssuerKeyState
 from .job import Job, JobState, JobStep
 from .requestor import AuthMethod, GlobalPermission, PermissionKind, Requestor, RequestorKey, RequestorPermission, RequestorState
+from .revocation import RevocationAccumulator, RevocationEvent, RevocationRecord, RevocationRole, RevocationSync
 from .scheme import Approval, Channel, Publication, PublicationState, Scheme, SchemeKind, Verdict
 
 __all__ = [
@@ -39,6 +40,11 @@ __all__ = [
     "RequestorKey",
     "RequestorPermission",
     "RequestorState",
+    "RevocationAccumulator",
+    "RevocationEvent",
+    "RevocationRecord",
+    "RevocationRole",
+    "RevocationSync",
     "RoleGrant",
     "Scheme",
     "SchemeKind",

@@ -118,11 +118,9 @@ def test_keys_of_time_stamp_servers() -> None:
         assert [problem.option for problem in caught.value.problems] == [option]
 
 
-def test_options_without_effect_are_told() -> None:
-    assert GatewayConfig().options_without_effect == ()
-    settings = {"irma-demo.MijnOverheid.root": {"sse": True}}
-    config = GatewayConfig.from_options({"revocation_settings": settings, "static_path": "/srv", "schemes_update": 5})
-    assert config.options_without_effect == ("revocation_settings",)
+def test_deprecated_options_are_told() -> None:
+    assert GatewayConfig().deprecated_options == ()
+    assert GatewayConfig.from_options({"email": "x", "no_email": True}).deprecated_options == ("email", "no_email")
 
 
 def test_what_may_be_called_is_listed() -> None:

@@ -1,5 +1,7 @@
 """Static files: what is served, where, and what is not."""
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,8 @@ from gateway.app import create_app, create_client_app
 from gateway.config import GatewayConfig
 from gateway.schemes import FixedSchemes
 from tests.support.gateways import OPTIONS, irma_demo
+
+Serve = Callable[..., tuple[FlaskClient, FlaskClient]]
 
 
 @pytest.fixture
@@ -38,11 +42,18 @@ def folder(tmp_path: Path) -> Path:
     return site
 
 
-def serving(folder: Path, **options: object) -> FlaskClient:
-    """A client of the application that serves files."""
-    config = GatewayConfig.from_options({**OPTIONS, "static_path": str(folder), **options})
-    app = create_app(config, schemes=FixedSchemes(irma_demo()), background=False)
-    return (create_client_app(app) if config.client_port else app).test_client()
+@pytest.fixture
+def serve(folder: Path) -> Iterator[Serve]:
+    """Gives a client of the application that serves files: the second one where there are two."""
+    with ExitStack() as closing:
+
+        def make(**options: object) -> tuple[FlaskClient, FlaskClient]:
+            config = GatewayConfig.from_options({**OPTIONS, "static_path": str(folder), **options})
+            app = create_app(config, schemes=FixedSchemes(irma_demo()), background=False)
+            closing.callback(app.extensions["gateway"].close)
+            return app.test_client(), (create_client_app(app) if config.client_port else app).test_client()
+
+        yield make
 
 
 @pytest.mark.parametrize(
@@ -57,8 +68,8 @@ def serving(folder: Path, **options: object) -> FlaskClient:
         ("/.well-known/apple-app-site-association", "{}"),
     ],
 )
-def test_files(folder: Path, path: str, text: str) -> None:
-    client = serving(folder)
+def test_files(serve: Serve, path: str, text: str) -> None:
+    _, client = serve()
     answer = client.get(path, buffered=True)
     assert (answer.status_code, answer.text) == (200, text)
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -90,27 +101,27 @@ def test_files(folder: Path, path: str, text: str) -> None:
         "/" + "x" * 5000,
     ],
 )
-def test_what_is_not_served(folder: Path, path: str) -> None:
-    answer = serving(folder).get(path)
+def test_what_is_not_served(serve: Serve, path: str) -> None:
+    answer = serve()[1].get(path)
     assert (answer.status_code, answer.text) == (404, "404 page not found\n")
 
 
-def test_folders_and_their_index_have_one_address(folder: Path) -> None:
-    client = serving(folder)
+def test_folders_and_their_index_have_one_address(serve: Serve) -> None:
+    _, client = serve()
     assert (client.get("/sub").status_code, client.get("/sub").headers["Location"]) == (301, "sub/")
     assert (client.get("/sub/index.html").status_code, client.get("/sub/index.html").headers["Location"]) == (301, "./")
 
 
-def test_the_api_goes_before_files(folder: Path) -> None:
-    client = serving(folder)
+def test_the_api_goes_before_files(serve: Serve) -> None:
+    _, client = serve()
     assert client.get("/health").text == "OK"
     assert client.get("/irma/x.txt").json == {"status": 404, "error": "INVALID_REQUEST"}
     assert client.post("/script.js").status_code == 405
     assert client.head("/health").status_code == 405
 
 
-def test_a_prefix_for_files_and_one_for_all(folder: Path) -> None:
-    client = serving(folder, static_prefix="/site", api_prefix="/api", url="https://gateway.example/api")
+def test_a_prefix_for_files_and_one_for_all(serve: Serve) -> None:
+    _, client = serve(static_prefix="/site", api_prefix="/api", url="https://gateway.example/api")
     assert client.get("/api/site/script.js", buffered=True).text == "1"
     assert client.get("/api/site/irma/x.txt", buffered=True).text == "of a folder called irma"
     for path in ("/script.js", "/site/script.js", "/api/script.js"):
@@ -118,8 +129,7 @@ def test_a_prefix_for_files_and_one_for_all(folder: Path) -> None:
     assert client.get("/api/health").text == "OK"
 
 
-def test_files_stand_beside_the_api_of_apps(folder: Path) -> None:
-    config = GatewayConfig.from_options({**OPTIONS, "static_path": str(folder), "client_port": 9000})
-    app = create_app(config, schemes=FixedSchemes(irma_demo()), background=False)
-    assert app.test_client().get("/script.js").status_code == 404
-    assert create_client_app(app).test_client().get("/script.js", buffered=True).text == "1"
+def test_files_stand_beside_the_api_of_apps(serve: Serve) -> None:
+    backends, apps = serve(client_port=9000)
+    assert backends.get("/script.js").status_code == 404
+    assert apps.get("/script.js", buffered=True).text == "1"
