@@ -1,9 +1,14 @@
 """The applications of one server process, wired from the settings: console, published schemes and gateway."""
 
-from typing import Final
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any, Final
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from cryptography.hazmat.primitives import serialization
 from flask import Flask
+from prometheus_client import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from console.app import create_app as create_console
@@ -15,7 +20,10 @@ from gateway.app import create_app as create_gateway
 from gateway.config import READ_SECONDS as GATEWAY_READ_SECONDS
 from gateway.config import GatewayConfig
 from gateway.custody.service import Custody
+from gateway.health import Check, Health, installation_checks
+from gateway.metrics import exposition
 from gateway.proxies import behind_proxies
+from gateway.runtime import Gateway
 from gateway.stores.base import SessionStore
 from gateway.stores.memory import MemoryStore
 from gateway.stores.redis import RedisStore
@@ -45,6 +53,7 @@ def services_of(settings: Settings) -> Services:
             public_url=settings.console_url.rstrip("/") + PUBLISHED + "/",
             gateway_url=settings.gateway_url,
             redis_url=settings.redis_url,
+            redis_prefix=settings.redis_prefix,
             production=settings.production,
             outbound=settings.outbound_policy,
         )
@@ -53,32 +62,63 @@ def services_of(settings: Settings) -> Services:
 
 def make_sites() -> Sites:
     """The console and the gateway of the installation that the environment describes."""
-    settings = Settings.from_environment()
-    configure_logs(settings.log_level)
+    return sites_of(Settings.from_environment())
+
+
+def sites_of(settings: Settings, **options: Any) -> Sites:
+    """The console and the gateway of an installation.
+
+    Args:
+        settings: those of the installation.
+        options: of the gateway's configuration, which go before what the settings say.
+    """
+    configure_logs(settings.log_level, settings.log_format)
     TABLES.set_max_bytes(settings.tables_mib << 20)
     services = services_of(settings)
-    gateway = _gateway(settings, services)
-    console = _console(services)
+    checks = installation_checks(services, settings.data_directory, settings.health)
+    gateway = _gateway(settings, services, options, checks)
+    parts: Gateway = gateway.extensions["gateway"]
+    health = Health(checks)
+    console = _console(services, health)
     services.start()
 
+    def stop_soon() -> None:
+        health.stop_soon()
+        parts.health.stop_soon()
+
     def close() -> None:
-        gateway.extensions["gateway"].close()
+        parts.close()
         services.close()
 
     applications = [behind_proxies(application, settings.trusted_proxies) for application in (console, gateway)]
-    return Sites(applications, close, LARGE_BODIES, read_seconds=[READ_SECONDS, GATEWAY_READ_SECONDS])
+    read_seconds = [READ_SECONDS, GATEWAY_READ_SECONDS]
+    if settings.metrics_address is not None:
+        applications.append(partial(metrics_site, parts.states))
+        read_seconds.append(READ_SECONDS)
+    return Sites(applications, close, LARGE_BODIES, stop_soon, read_seconds=read_seconds)
 
 
-def _console(services: Services) -> Flask:
-    console = create_console(services)
+def metrics_site(states: Iterable[Collector], environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+    """What listens at the address of the metrics: `/metrics` and nothing else."""
+    if environ["PATH_INFO"] != "/metrics" or environ["REQUEST_METHOD"] != "GET":
+        start_response("404 Not Found", [("Content-Type", "text/plain")])
+        return [b"404 page not found\n"]
+    start_response("200 OK", [("Content-Type", CONTENT_TYPE_LATEST)])
+    return [exposition(states)]
+
+
+def _console(services: Services, health: Health) -> Flask:
+    console = create_console(services, health=health)
     published = Flask("published", static_folder=None)
     published.register_blueprint(create_blueprint(services.web_root))
     console.wsgi_app = DispatcherMiddleware(console.wsgi_app, {PUBLISHED: published})  # type: ignore[method-assign]
     return console
 
 
-def _gateway(settings: Settings, services: Services) -> Flask:
-    store: SessionStore = MemoryStore(system_clock) if services.redis is None else RedisStore(services.redis, system_clock)
+def _gateway(settings: Settings, services: Services, options: Mapping[str, Any], checks: Mapping[str, Check]) -> Flask:
+    store: SessionStore = MemoryStore(system_clock)
+    if services.redis is not None:
+        store = RedisStore(services.redis, system_clock, settings.redis_prefix)
     config = GatewayConfig.from_options(
         {
             "schemes_path": str(settings.schemes_directory),
@@ -90,6 +130,7 @@ def _gateway(settings: Settings, services: Services) -> Flask:
             "timestamp_keys": settings.timestamp_keys,
             "production": settings.production,
             "outbound_allow": settings.outbound_allow,
+            **options,
         },
         command_defaults=False,
     )
@@ -101,6 +142,8 @@ def _gateway(settings: Settings, services: Services) -> Flask:
         archive=services.archive,
         store=store,
         revocation=services.revocation.tables,
+        checks=checks,
+        limits=settings.health,
     )
 
 

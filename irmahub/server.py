@@ -6,12 +6,15 @@ See docs/adr/0002-production-server.md for why it is built so.
 import asyncio
 import contextlib
 import multiprocessing
+import os
 import resource
 import signal
 import socket
 import ssl
 import sys
+import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -19,6 +22,7 @@ from wsgiref.types import WSGIApplication
 
 import uvicorn
 import uvloop
+from prometheus_client.multiprocess import mark_process_dead
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from irmahub.bridge import READ_SECONDS, Bridge
@@ -28,7 +32,13 @@ from irmahub.settings import Address
 BACKLOG: Final = 4096
 
 #: How long running requests may take to finish when the server stops.
-GRACE_SECONDS: Final = 5
+GRACE_SECONDS: Final = 15
+
+#: How long a process may then take to write what is waiting, before it is killed.
+CLOSE_SECONDS: Final = 15
+
+#: The environment variable by which processes find the folder of their metrics.
+METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 #: How often the interpreter lock changes hands, so that events do not wait behind a computation.
 SWITCH_INTERVAL_SECONDS: Final = 0.001
@@ -41,6 +51,7 @@ class Sites:
     Attributes:
         applications: WSGI applications, in the order of the listening sockets.
         close: called when the process stops, after the last request.
+        stop_soon: called when the process is asked to stop, while it still takes requests.
         large_bodies: the addresses whose requests may hold more than `irmahub.bridge.MAX_BODY_BYTES`, with how much.
         tls: for each application, what its listener needs to speak TLS, or None for plain HTTP; absent for plain HTTP throughout.
         read_seconds: for each application, how long a client may take to send the head of a request, and then its body.
@@ -49,6 +60,7 @@ class Sites:
     applications: Sequence[WSGIApplication]
     close: Callable[[], None]
     large_bodies: Mapping[str, int] = field(default_factory=dict)
+    stop_soon: Callable[[], None] = lambda: None
     tls: Sequence[ssl.SSLContext | None] = ()
     read_seconds: Sequence[float] = ()
 
@@ -72,19 +84,20 @@ def listen(address: Address) -> socket.socket:
     return listener
 
 
-def serve(sockets: Sequence[socket.socket], make_sites: Callable[[], Sites], *, workers: int = 1) -> None:
+def serve(sockets: Sequence[socket.socket], make_sites: Callable[[], Sites], *, workers: int = 1, drain_seconds: float = 0) -> None:
     """Serve until SIGINT or SIGTERM, then finish what runs.
 
     Args:
         sockets: what `listen` gave, one for each application.
         make_sites: makes the applications; called once in each process, and importable by name where there are several.
         workers: how many processes.
+        drain_seconds: for how long a process that was asked to stop still takes requests, so that whoever sends them can learn of it.
     """
     raise_file_limit()
     if workers == 1:
-        _serve_in_process(sockets, make_sites)
+        _serve_in_process(sockets, make_sites, drain_seconds)
     else:
-        _supervise(sockets, make_sites, workers)
+        _supervise(sockets, make_sites, workers, drain_seconds)
 
 
 def raise_file_limit() -> None:
@@ -93,7 +106,7 @@ def raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _serve_in_process(sockets: Sequence[socket.socket], make_sites: Callable[[], Sites]) -> None:
+def _serve_in_process(sockets: Sequence[socket.socket], make_sites: Callable[[], Sites], drain_seconds: float) -> None:
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     sites = make_sites()
     read_seconds = sites.read_seconds or [READ_SECONDS] * len(sites.applications)
@@ -103,7 +116,7 @@ def _serve_in_process(sockets: Sequence[socket.socket], make_sites: Callable[[],
     ]
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(sockets, bridges, sites.tls or [None] * len(bridges)))
+            runner.run(_serve(sockets, bridges, sites.tls or [None] * len(bridges), sites.stop_soon, drain_seconds))
     finally:
         sites.close()
 
@@ -175,38 +188,62 @@ class _Protocol(HttpToolsProtocol):
             self.transport.close()
 
 
-async def _serve(sockets: Sequence[socket.socket], bridges: Sequence[Bridge], contexts: Sequence[ssl.SSLContext | None]) -> None:
+async def _serve(
+    sockets: Sequence[socket.socket],
+    bridges: Sequence[Bridge],
+    contexts: Sequence[ssl.SSLContext | None],
+    stop_soon: Callable[[], None],
+    drain_seconds: float,
+) -> None:
     servers = [_Server(_Config(bridge, tls)) for bridge, tls in zip(bridges, contexts, strict=True)]
+
+    loop = asyncio.get_running_loop()
+
+    def drain() -> None:
+        stop_soon()
+        loop.call_later(drain_seconds, stop)
 
     def stop() -> None:
         for bridge, server in zip(bridges, servers, strict=True):
             server.should_exit = True
             bridge.end_streams()
 
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
+        loop.add_signal_handler(number, drain)
     await asyncio.gather(*(server.serve(sockets=[listener]) for server, listener in zip(servers, sockets, strict=True)))
     for bridge in bridges:
         bridge.close()
 
 
-def _supervise(sockets: Sequence[socket.socket], make_sites: Callable[[], Sites], workers: int) -> None:
-    """Keep the processes running until a signal comes; one that dies is replaced."""
+def _supervise(sockets: Sequence[socket.socket], make_sites: Callable[[], Sites], workers: int, drain_seconds: float) -> None:
+    """Keep the processes running until a signal comes; one that dies is replaced. They add up their metrics in a folder."""
+    with tempfile.TemporaryDirectory(prefix="irmahub-metrics-") as folder:
+        os.environ[METRICS_FOLDER] = folder
+        _keep_running(sockets, make_sites, workers, drain_seconds)
+
+
+def _keep_running(sockets: Sequence[socket.socket], make_sites: Callable[[], Sites], workers: int, drain_seconds: float) -> None:
     context = multiprocessing.get_context("spawn")
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
 
     def start() -> multiprocessing.process.BaseProcess:
-        process = context.Process(target=_serve_in_process, args=(list(sockets), make_sites))
+        process = context.Process(target=_serve_in_process, args=(list(sockets), make_sites, drain_seconds))
         process.start()
         return process
 
     processes = [start() for _ in range(workers)]
     while not stopping.wait(0.5):
-        processes = [process if process.is_alive() else start() for process in processes]
+        for number, process in enumerate(processes):
+            if not process.is_alive():
+                mark_process_dead(process.pid)
+                processes[number] = start()
     for process in processes:
         process.terminate()
+    deadline = time.monotonic() + drain_seconds + GRACE_SECONDS + CLOSE_SECONDS
     for process in processes:
-        process.join(GRACE_SECONDS + 5)
+        process.join(max(0.0, deadline - time.monotonic()))
+        if process.is_alive():
+            process.kill()
+            process.join()

@@ -44,6 +44,11 @@ class Launch:
         return main, Address(self.config.client_listen_addr or "0.0.0.0", self.config.client_port)  # noqa: S104
 
     @property
+    def log_format(self) -> str:
+        """JSON, or text for people, as `log_json` says."""
+        return "json" if self.config.log_json else "console"
+
+    @property
     def log_level(self) -> str:
         """The level of logs that `verbose` and `quiet` ask for."""
         return "critical" if self.config.quiet else "debug" if self.config.verbose else "info"
@@ -182,7 +187,7 @@ def make_sites(launch: Launch) -> Sites:
         DatabaseError: the database is not at the newest migration.
     """
     config = launch.config
-    configure_logs(launch.log_level, as_json=config.log_json)
+    configure_logs(launch.log_level, launch.log_format)
     TABLES.set_max_bytes(DEFAULT_TABLE_BYTES if launch.settings is None else launch.settings.tables_mib << 20)
     services = None if launch.settings is None else _open(launch.settings)
     app = (
@@ -210,6 +215,7 @@ def make_sites(launch: Launch) -> Sites:
     return Sites(
         [behind_proxies(application, networks) for application in apps],
         close,
+        stop_soon=app.extensions["gateway"].health.stop_soon,
         tls=[server_context(config, client=number == 1) for number in range(len(apps))],
         read_seconds=[READ_SECONDS] * len(apps),
     )

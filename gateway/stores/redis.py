@@ -21,6 +21,7 @@ from idemix.clock import Clock
 from idemix.session.session import Session
 from idemix.session.status import Status
 
+from ..metrics import STORE_ERRORS
 from .base import Listener, StatusChange, StoreConflictError, StoreError, UnknownSessionError
 
 log = structlog.get_logger(__name__)
@@ -39,14 +40,22 @@ redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])
 return 1
 """
 
-#: As above, and ARGV[6]: the revision that must still be there. An empty deadline takes the session off the list.
+#: As above, and ARGV[6]: the revision that must still be there, ARGV[7]: the channel, ARGV[8]: what is told there. An empty
+#: deadline takes the session off the list, an empty message tells nothing.
 _UPDATE: Final = """
 if redis.call('HGET', KEYS[1], 'revision') ~= ARGV[6] then return 0 end
 redis.call('HSET', KEYS[1], 'revision', ARGV[3], 'session', ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[5])
 if ARGV[4] == '' then redis.call('ZREM', KEYS[3], ARGV[1]) else redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1]) end
+if ARGV[8] ~= '' then redis.call('PUBLISH', ARGV[7], ARGV[8]) end
 return 1
+"""
+
+#: KEYS: token. ARGV: what goes before the client token in the key of a session.
+_GET: Final = """
+local token = redis.call('GET', KEYS[1])
+return token and redis.call('HGET', ARGV[1] .. token, 'session')
 """
 
 
@@ -65,6 +74,8 @@ class RedisStore:
         self._prefix = prefix
         self._add = client.register_script(_ADD)
         self._update = client.register_script(_UPDATE)
+        self._get = client.register_script(_GET)
+        self._own = threading.local()
         self._lock = threading.Lock()
         self._listeners: list[Listener] = []
         self._stopped = threading.Event()
@@ -72,28 +83,33 @@ class RedisStore:
 
     def add(self, session: Session, *, deadline: datetime, expires_at: datetime) -> None:
         with _reported():
-            added = self._add(keys=self._keys(session), args=self._arguments(session, deadline, expires_at))
+            added = self._add(client=self._connection, keys=self._keys(session), args=self._arguments(session, deadline, expires_at))
         if not added:
             raise StoreError("a token of the session is in use")
 
     def get_by_client_token(self, token: str) -> Session:
         with _reported():
-            content = self._client.hget(f"{self._prefix}session:{token}", "session")
-        if content is None:
-            raise UnknownSessionError("unknown session")
-        return Session.from_json(json.loads(content))
+            content = self._connection.hget(f"{self._prefix}session:{token}", "session")
+        return _read(content)
 
     def get_by_requestor_token(self, token: str) -> Session:
         with _reported():
-            client_token = self._client.get(f"{self._prefix}token:{token}")
-        if client_token is None:
-            raise UnknownSessionError("unknown session")
-        return self.get_by_client_token(client_token.decode())
+            content = self._get(client=self._connection, keys=[f"{self._prefix}token:{token}"], args=[f"{self._prefix}session:"])
+        return _read(content)
 
-    def update(self, session: Session, expected_revision: int, *, deadline: datetime | None, expires_at: datetime) -> None:
-        arguments = [*self._arguments(session, deadline, expires_at), expected_revision]
+    def update(
+        self,
+        session: Session,
+        expected_revision: int,
+        *,
+        deadline: datetime | None,
+        expires_at: datetime,
+        change: StatusChange | None = None,
+    ) -> None:
+        message = "" if change is None else _print_change(change)
+        arguments = [*self._arguments(session, deadline, expires_at), expected_revision, f"{self._prefix}status", message]
         with _reported():
-            updated = self._update(keys=self._keys(session), args=arguments)
+            updated = self._update(client=self._connection, keys=self._keys(session), args=arguments)
         if not updated:
             raise StoreConflictError("the session was changed meanwhile, or is gone")
 
@@ -106,11 +122,6 @@ class RedisStore:
             if gone:
                 self._client.zrem(deadlines, *gone)
         return [token for token, is_known in zip(tokens, known, strict=True) if is_known]
-
-    def publish(self, change: StatusChange) -> None:
-        message = {"token": change.client_token, "status": change.status.value, "next": change.next_session}
-        with _reported():
-            self._client.publish(f"{self._prefix}status", json.dumps(message))
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         with self._lock:
@@ -139,6 +150,17 @@ class RedisStore:
             self._thread.join()
         self._client.close()
 
+    @property
+    def _connection(self) -> Any:
+        """A client with a connection of this thread's own: taking one out of the pool and checking it costs as much as a command."""
+        client = getattr(self._own, "client", None)
+        if client is None:
+            client = self._own.client = self._client.client()
+        if not client.connection.is_connected:
+            # The first command would go to the old address, where sentinels have meanwhile named another.
+            client.connection.connect()
+        return client
+
     def _keys(self, session: Session) -> list[str]:
         prefix = self._prefix
         return [f"{prefix}session:{session.client_token}", f"{prefix}token:{session.requestor_token}", f"{prefix}deadlines"]
@@ -164,18 +186,34 @@ class RedisStore:
                     while not self._stopped.is_set():
                         message = channel.get_message(timeout=_POLL_SECONDS)
                         if message is not None and message["type"] == "subscribe":
+                            # The client subscribes anew by itself where it found its connection lost.
+                            if subscribed.is_set():
+                                self._tell(None)
                             subscribed.set()
                         elif message is not None and message["type"] == "message":
-                            self._pass_on(message["data"])
-            except redis.RedisError as error:
+                            self._tell(_read_change(message["data"]))
+            except (redis.RedisError, StoreError) as error:
                 log.warning("store.status_changes_interrupted", error=type(error).__name__)
                 self._stopped.wait(_RETRY_SECONDS)
 
-    def _pass_on(self, data: bytes) -> None:
-        content = json.loads(data)
-        change = StatusChange(content["token"], Status(content["status"]), content["next"])
+    def _tell(self, change: StatusChange | None) -> None:
         for listener in tuple(self._listeners):
             listener(change)
+
+
+def _read(content: bytes | None) -> Session:
+    if content is None:
+        raise UnknownSessionError("unknown session")
+    return Session.from_json(json.loads(content))
+
+
+def _print_change(change: StatusChange) -> str:
+    return json.dumps({"token": change.client_token, "status": change.status.value, "next": change.next_session})
+
+
+def _read_change(data: bytes) -> StatusChange:
+    content = json.loads(data)
+    return StatusChange(content["token"], Status(content["status"]), content["next"])
 
 
 @contextmanager
@@ -184,4 +222,5 @@ def _reported() -> Iterator[None]:
     try:
         yield
     except redis.RedisError as error:
+        STORE_ERRORS.inc()
         raise StoreError("the session store cannot be reached") from error

@@ -173,7 +173,7 @@ def _run(database: bool, workers: int, options: dict[str, Any]) -> None:
             sockets.append(listen(address))
         except OSError as error:
             raise click.ClickException(f"{address}: {error.strerror}") from error
-    configure_logs(launch.log_level, as_json=launch.config.log_json)
+    configure_logs(launch.log_level, launch.log_format)
     _log_start(inspection)
     serve(sockets, partial(make_sites, launch), workers=workers)
 
