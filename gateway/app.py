@@ -18,7 +18,7 @@ from idemix.scheme.configuration import Configuration
 from idemix.session.access import check_frontend
 from idemix.session.randomness import Randomness, SystemRandomness
 
-from . import api_docs, client_api, cors, frontend_api, openapi, requestor_api, revocation_api
+from . import api_docs, client_api, cors, frontend_api, openapi, requestor_api, revocation_api, static_files
 from .auth.base import Authenticator
 from .auth.hmac import HmacAuthenticator
 from .auth.none import NoAuthenticator
@@ -27,7 +27,7 @@ from .auth.token import TokenAuthenticator
 from .background import Background, fault
 from .callbacks import RequestorCalls
 from .changes import Changes, Topic
-from .config import MAX_BODY_BYTES, GatewayConfig
+from .config import DEPRECATED, MAX_BODY_BYTES, GatewayConfig
 from .deliveries.base import DeliveryQueue
 from .errors import INTERNAL_ERROR, RETRY_SECONDS, UNAVAILABLE, InvalidRequestError, MalformedInputError, remote_error
 from .events import EventHub
@@ -97,12 +97,12 @@ def create_app(
         ConfigurationError: with every fault of the configuration.
     """
     config = config.with_local_url()
-    scheme_updates: SchemeUpdates | None = None
+    updates: SchemeUpdates | None = None
     if schemes is None:
         schemes = _scheme_source(config, custody_keys, clock)
         if background and isinstance(schemes, SchemeDirectories):
-            scheme_updates = _scheme_updates(config, schemes, clock)
-            scheme_updates.prepare()
+            updates = scheme_updates(config, schemes, clock)
+            updates.prepare()
     pepper = secrets.token_bytes(32) if requestors is None else requestors.snapshot().pepper
     configured, signer = checked_directory(
         config,
@@ -138,8 +138,8 @@ def create_app(
     )
 
     def close() -> None:
-        if scheme_updates is not None:
-            scheme_updates.stop()
+        if updates is not None:
+            updates.stop()
         periodic.stop()
         revoking.stop()
         primes.stop()
@@ -155,7 +155,7 @@ def create_app(
     health = Health(
         {
             "sessions": store_check(store),
-            "schemes": schemes_check(schemes, clock, limits, scheme_updates),
+            "schemes": schemes_check(schemes, clock, limits, updates),
             "issuer_keys": issuer_keys_check(schemes, clock, limits),
             "background": threads_check({name: partial(_is_alive, thread) for name, thread in threads.items()}),
             **checks,
@@ -171,7 +171,7 @@ def create_app(
         _authenticators(config, clock),
         key_use,
         signer,
-        scheme_updates,
+        updates,
         calls,
         revoker,
         revocation_updates,
@@ -188,12 +188,12 @@ def create_app(
         revoking.start()
         primes.start()
         calls.start()
-        if scheme_updates is not None:
-            scheme_updates.start()
-    for option in config.options_without_effect:
-        log.warning("config.option_without_effect", option=option)
-    prefix = config.api_prefix.rstrip("/")
-    apps = () if config.client_port else _client_blueprints(prefix)
+        if updates is not None:
+            updates.start()
+    for option in config.deprecated_options:
+        log.warning("config.option_deprecated", option=option, reason=DEPRECATED[option])
+    apps = () if config.client_port else _client_blueprints(config)
+    prefix = config.path_prefix
     docs = api_docs.blueprint("api_docs", prefix, partial(openapi.document, prefix=prefix, version=version("irmahub")))
     return _flask(gateway, (requestor_api.blueprint(prefix), docs, *apps))
 
@@ -203,17 +203,19 @@ def _is_alive(thread: Background) -> bool:
 
 
 def create_client_app(app: Flask) -> Flask:
-    """The second application where `client_port` is given: what apps and frontends use, on a listener of its own.
+    """The second application where `client_port` is given: what apps and frontends use, and static files, on a listener of its own.
 
     Args:
         app: what `create_app` gave; it then has the requestor API only. Both share sessions, and are closed as one.
     """
     gateway: Gateway = app.extensions["gateway"]
-    return _flask(gateway, _client_blueprints(gateway.config.api_prefix.rstrip("/")))
+    return _flask(gateway, _client_blueprints(gateway.config))
 
 
-def _client_blueprints(prefix: str) -> tuple[Blueprint, ...]:
-    return client_api.blueprint(prefix), frontend_api.blueprint(prefix), revocation_api.blueprint(prefix)
+def _client_blueprints(config: GatewayConfig) -> tuple[Blueprint, ...]:
+    prefix = config.path_prefix
+    apis = client_api.blueprint(prefix), frontend_api.blueprint(prefix), revocation_api.blueprint(prefix)
+    return apis if config.static_path is None else (*apis, static_files.blueprint(prefix, config.static_prefix, config.static_path))
 
 
 def _scheme_source(config: GatewayConfig, custody_keys: CustodyKeys | None, clock: Clock) -> SchemeSource:
@@ -222,7 +224,8 @@ def _scheme_source(config: GatewayConfig, custody_keys: CustodyKeys | None, cloc
     return SchemeDirectories(config.schemes_path, config.privkeys, custody_keys, clock)
 
 
-def _scheme_updates(config: GatewayConfig, schemes: SchemeDirectories, clock: Clock) -> SchemeUpdates:
+def scheme_updates(config: GatewayConfig, schemes: SchemeDirectories, clock: Clock) -> SchemeUpdates:
+    """What keeps the scheme folder of a configuration up to date; nothing is started yet."""
     if config.schemes_path is None:
         raise ValueError("there is no folder of schemes")
     updates = SchemeUpdates(
@@ -293,14 +296,14 @@ def _before_view() -> Response | None:
         raise NotFound
     _check_requestor_path()
     _load_client_path()
-    if request.method in ("HEAD", "OPTIONS") and request.routing_exception is None:
+    if request.method in ("HEAD", "OPTIONS") and request.routing_exception is None and not static_files.is_static():
         raise MethodNotAllowed
     return None
 
 
 def _below(base: str) -> str:
     """What stands in the path behind a base within the prefix, "" where the path is another."""
-    whole = current_gateway().config.api_prefix.rstrip("/") + "/" + base
+    whole = current_gateway().config.path_prefix + "/" + base
     return request.path.removeprefix(whole) if request.path.startswith(whole) else ""
 
 
@@ -324,7 +327,7 @@ def _load_client_path() -> None:
 
 def _is_client_path() -> bool:
     is_served = "client_api" in current_app.blueprints
-    return is_served and request.path.startswith(current_gateway().config.api_prefix.rstrip("/") + "/irma/")
+    return is_served and request.path.startswith(current_gateway().config.path_prefix + "/irma/")
 
 
 def _http_error(error: HTTPException) -> Response:

@@ -19,11 +19,14 @@ from idemix.timestamp import NO_KEYS, TimestampKeys
 
 from .addresses import PUBLIC_ONLY, WITH_PRIVATE, AddressPolicy
 from .permissions import NO_PERMISSIONS, Permissions
+from .proxies import parse_networks
 
 DEFAULT_PORT: Final = 8088
 MAX_PORT: Final = 65535
 #: Limit of a request body, in bytes (irmago `irma/server/server.go`, `ReadTimeout` and its neighbours).
 MAX_BODY_BYTES: Final = 10 * 1024 * 1024
+#: How long a client may take to send a request, in seconds (the same, `ReadTimeout`).
+READ_SECONDS: Final = 2.0
 AUTH_METHODS: Final = ("token", "hmac", "publickey")
 _STATIC_SESSION_NAME: Final = re.compile(r"[a-zA-Z0-9_]+")
 
@@ -82,7 +85,10 @@ class GatewayConfig:
         permissions: those that every requestor has.
         requestors: by name.
         static_sessions: by name, the extended session request to start.
+        revocation_db_type, revocation_db_str: of the database of revocation in irma server.
+        revocation_settings: by credential type, what this server does for its revocation; see `gateway.revocation.settings`.
         timestamp_keys: the keys of time-stamp servers whose stamps on signatures count.
+        trusted_proxies: networks of the reverse proxies whose word on the client is taken.
         callback_url_slash: append `/` to callback URLs, as the reference's HTTP client does.
         outbound_allow: which hosts the gateway may call that are not public; see `outbound_policy`.
     """
@@ -142,6 +148,8 @@ class GatewayConfig:
     revocation_db_type: str = ""
     revocation_db_str: str = field(default="", repr=False)
     revocation_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    sdjwtvc_issuer_certificates_dir: str = ""
+    sdjwtvc_issuer_private_keys_dir: str = ""
     verbose: int = 0
     quiet: bool = False
     log_json: bool = False
@@ -150,6 +158,7 @@ class GatewayConfig:
     no_email: bool = False
     timestamp_keys: TimestampKeys = NO_KEYS
     callback_url_slash: bool = True
+    trusted_proxies: tuple[str, ...] = ()
     outbound_allow: AddressPolicy | None = None
 
     @classmethod
@@ -166,12 +175,19 @@ class GatewayConfig:
         Raises:
             ConfigurationError: with every fault.
         """
+        config, problems = cls.read_options(options, command_defaults=command_defaults, lower_case_names=lower_case_names)
+        if problems:
+            raise ConfigurationError(list(problems))
+        return config
+
+    @classmethod
+    def read_options(
+        cls, options: Mapping[str, Any], *, command_defaults: bool = True, lower_case_names: bool = False
+    ) -> tuple["GatewayConfig", tuple[Problem, ...]]:
+        """The same for whoever looks for more faults: the configuration without what is faulty, and the faults."""
         reader = _Reader(options, command_defaults=command_defaults, lower_case_names=lower_case_names)
         config = reader.read()
-        problems = [*reader.problems, *_contradictions(config)]
-        if problems:
-            raise ConfigurationError(problems)
-        return config
+        return config, (*reader.problems, *_contradictions(config))
 
     @property
     def server_url(self) -> str:
@@ -197,16 +213,21 @@ class GatewayConfig:
         return urlsplit(self.server_url).netloc
 
     @property
+    def path_prefix(self) -> str:
+        """`api_prefix` without its trailing slash: what stands before every path."""
+        return self.api_prefix.rstrip("/")
+
+    @property
+    def deprecated_options(self) -> tuple[str, ...]:
+        """Options that were given and that the reference ignores too."""
+        return tuple(name for name in DEPRECATED if getattr(self, name) != _FIELD_DEFAULTS[name])
+
+    @property
     def outbound_policy(self) -> AddressPolicy:
         """Which hosts may be called: those of `outbound_allow`; without that option, outside production also private ones."""
         if self.outbound_allow is not None:
             return self.outbound_allow
         return PUBLIC_ONLY if self.production else WITH_PRIVATE
-
-    @property
-    def options_without_effect(self) -> tuple[str, ...]:
-        """Options that were given and that nothing here obeys yet, so that start-up can tell."""
-        return tuple(name for name in _WITHOUT_EFFECT if getattr(self, name) != _FIELD_DEFAULTS[name])
 
     def with_local_url(self) -> "GatewayConfig":
         """This configuration with the machine's own address as URL, where none was given outside production."""
@@ -215,14 +236,11 @@ class GatewayConfig:
         return replace(self, url=f"http://{local_address()}:{self.client_port or self.port}")
 
 
-#: Options of irma server that are read and checked, but that nothing obeys yet.
-_WITHOUT_EFFECT: Final = (
-    "static_path",
-    "tls_cert",
-    "tls_cert_file",
-    "client_tls_cert",
-    "client_tls_cert_file",
-)
+#: Options that the reference takes and ignores, with what it says of them.
+DEPRECATED: Final[Mapping[str, str]] = {
+    "email": "is no longer used; you may remove it",
+    "no_email": "is no longer needed; you may remove it",
+}
 _FIELD_DEFAULTS: Final = {option.name: getattr(GatewayConfig(), option.name) for option in fields(GatewayConfig)}
 
 
@@ -261,17 +279,20 @@ class _Reader:
         values["revocation_settings"] = dict(self._objects("revocation_settings", lower=False))
         values["timestamp_keys"] = self._timestamp_keys()
         values["outbound_allow"] = self._outbound_allow()
-        known = {option.name for option in fields(GatewayConfig)} | {*_PERMISSION_OPTIONS, *_ABSENT_OPTIONS}
+        known = {option.name for option in fields(GatewayConfig)} | {*PERMISSION_OPTIONS}
         for name in self._options:
             if name not in known:
-                self._fault(str(name), "is not an option")
+                self.problems.append(Problem(str(name), "is not an option", departure="unknown-option"))
         return GatewayConfig(**values)
 
     def _fault(self, option: str, message: str) -> None:
         self.problems.append(Problem(option, message))
 
     def _scalar(self, name: str, value: Any, kind: str) -> Any:
-        if "Path" in kind:
+        if kind.startswith("tuple"):
+            if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
+                return tuple(value)
+        elif "Path" in kind:
             if isinstance(value, (str, Path)):
                 return Path(value) if str(value) else None
         elif "bool" in kind:
@@ -282,13 +303,23 @@ class _Reader:
                 return value
         elif isinstance(value, str):
             return value
-        expected = "a path" if "Path" in kind else "true or false" if "bool" in kind else "a number" if "int" in kind else "a text"
+        expected = (
+            "a list of texts"
+            if kind.startswith("tuple")
+            else "a path"
+            if "Path" in kind
+            else "true or false"
+            if "bool" in kind
+            else "a number"
+            if "int" in kind
+            else "a text"
+        )
         self._fault(name, f"must be {expected}")
         return None
 
     def _permissions(self, where: str, options: Mapping[str, Any], *, production: bool | None = None) -> Permissions:
         lists: dict[str, tuple[str, ...]] = {}
-        for option, name in _PERMISSION_OPTIONS.items():
+        for option, name in PERMISSION_OPTIONS.items():
             value = options.get(option)
             if value is None:
                 lists[name] = self._default_permission(name) if production is not None else ()
@@ -360,22 +391,20 @@ class _Reader:
                     self._fault(where + option, "must be a text")
                 texts[option] = value if isinstance(value, str) else ""
             for option in content:
-                if option not in (*_PERMISSION_OPTIONS, "auth_method", "key", "key_file"):
-                    self._fault(where + str(option), "is not an option")
+                if option not in (*PERMISSION_OPTIONS, "auth_method", "key", "key_file"):
+                    self.problems.append(Problem(where + str(option), "is not an option", departure="unknown-option"))
             yield name, RequestorConfig(**texts, permissions=self._permissions(where, content))
 
 
 #: Options that are no single value.
 _STRUCTURED: Final = ("requestors", "permissions", "static_sessions", "revocation_settings", "timestamp_keys", "outbound_allow")
-_PERMISSION_OPTIONS: Final = {
+PERMISSION_OPTIONS: Final = {
     "disclose_perms": "disclose",
     "sign_perms": "sign",
     "issue_perms": "issue",
     "revoke_perms": "revoke",
     "host_perms": "host",
 }
-#: Options of irma server that mean nothing here yet; they are taken so that a configuration file of the reference can be used.
-_ABSENT_OPTIONS: Final = ("sdjwtvc_issuer_certificates_dir", "sdjwtvc_issuer_private_keys_dir")
 
 
 def _contradictions(config: GatewayConfig) -> Iterator[Problem]:
@@ -410,6 +439,17 @@ def _contradictions(config: GatewayConfig) -> Iterator[Problem]:
         key = getattr(config, f"{prefix}tls_privkey") or getattr(config, f"{prefix}tls_privkey_file")
         if bool(certificate) != bool(key):
             yield Problem(f"{prefix}tls_cert", "a certificate and its private key must be given together")
+    if not config.api_prefix.startswith("/"):
+        yield Problem("api_prefix", f"api_prefix must start with a slash, but doesn't: {config.api_prefix}")
+    if config.static_path is not None and not config.static_prefix.startswith("/"):
+        yield Problem("static_prefix", f"static_prefix must start with a slash, was {config.static_prefix}")
+    try:
+        parse_networks(config.trusted_proxies)
+    except ValueError as error:
+        yield Problem("trusted_proxies", str(error))
+    for option in ("sdjwtvc_issuer_certificates_dir", "sdjwtvc_issuer_private_keys_dir"):
+        if getattr(config, option):
+            yield Problem(option, "SD-JWT VC is not issued by this gateway; leave the option out to issue Idemix credentials only")
     yield from _store_contradictions(config)
     for name in config.static_sessions:
         if not _STATIC_SESSION_NAME.fullmatch(name):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Protocol
 
 import structlog
@@ -29,7 +30,7 @@ from .scheme_files import read_tree, scheme_directories
 
 log = structlog.get_logger(__name__)
 
-_KEY_FILE: Final = re.compile(r"([^.]+\.[^.]+?)(?:\.(\d+))?\.xml")
+KEY_FILE: Final = re.compile(r"([^.]+\.[^.]+?)(?:\.(\d+))?\.xml")
 
 
 class CustodyKeys(Protocol):
@@ -213,10 +214,10 @@ class SchemeSource(Protocol):
 
 
 class FixedSchemes:
-    """Schemes that never change: those of a test, or of a replay."""
+    """Schemes that never change: those of a test, of a replay, or of a look at what would run."""
 
-    def __init__(self, configuration: Configuration, files: KeyFiles | None = None) -> None:
-        self._current = LoadedSchemes(configuration, IssuerKeyRing(configuration, files or {}))
+    def __init__(self, configuration: Configuration, files: KeyFiles | None = None, custody: CustodyKeys | None = None) -> None:
+        self._current = LoadedSchemes(configuration, IssuerKeyRing(configuration, files or {}, custody))
 
     @property
     def current(self) -> LoadedSchemes:
@@ -300,15 +301,20 @@ class SchemeDirectories:
         return found
 
     def _trees(self) -> Iterator[SchemeTree]:
-        if not self._schemes_path.is_dir():
-            return
-        for directory in scheme_directories(self._schemes_path):
-            try:
-                yield read_tree(directory)
-            except (OSError, IdemixError) as error:
-                log.warning("scheme.unreadable", directory=directory.name, reason=str(error), kept=directory.name in self._good)
-                if directory.name in self._good:
-                    yield self._good[directory.name]
+        return read_trees(self._schemes_path, self._good)
+
+
+def read_trees(schemes_path: Path, good: Mapping[str, SchemeTree] = MappingProxyType({})) -> Iterator[SchemeTree]:
+    """Read the directories of a scheme folder; one that cannot be read is told, and replaced by the tree that was good before."""
+    if not schemes_path.is_dir():
+        return
+    for directory in scheme_directories(schemes_path):
+        try:
+            yield read_tree(directory)
+        except (OSError, IdemixError) as error:
+            log.warning("scheme.unreadable", directory=directory.name, reason=str(error), kept=directory.name in good)
+            if directory.name in good:
+                yield good[directory.name]
 
 
 def read_key_folder(folder: Path) -> dict[IssuerId, dict[int, PrivateKey]]:
@@ -324,7 +330,7 @@ def read_key_folder(folder: Path) -> dict[IssuerId, dict[int, PrivateKey]]:
     except OSError as error:
         raise ConfigurationError([Problem("privkeys", f"the folder cannot be read: {error}")]) from error
     for path in paths:
-        match = _KEY_FILE.fullmatch(path.name)
+        match = KEY_FILE.fullmatch(path.name)
         if match is None:
             continue
         try:

@@ -27,6 +27,7 @@ from .requestors.key_material import decode_secret, read_public_key
 from .result_jwt import ResultSigner, read_signer
 from .revocation.settings import NO_SETTINGS, read_settings
 from .schemes import LoadedSchemes
+from .tls import server_context
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +60,8 @@ def checked_directory(
         ConfigurationError: with every fault.
     """
     problems: list[Problem] = []
-    if not (config.no_auth or config.requestors or has_database):
+    serves_revocation = any(settings.get("server") is True for settings in config.revocation_settings.values())
+    if not (config.no_auth or config.requestors or has_database or serves_revocation):
         problems.append(Problem("requestors", NO_REQUESTORS))
     directory = RequestorDirectory.of((), pepper=pepper)
     signer: ResultSigner | None = None
@@ -71,6 +73,7 @@ def checked_directory(
         signer = read_signer(config, clock)
     except ConfigurationError as error:
         problems += error.problems
+    problems += _file_problems(config)
     problems += _permission_problems(config, schemes)
     problems += _revocation_problems(config, schemes, has_tables=has_revocation_tables)
     problems += _static_session_problems(config, has_signer=bool(config.jwt_privkey or config.jwt_privkey_file))
@@ -116,6 +119,19 @@ def _permission_problems(config: GatewayConfig, schemes: LoadedSchemes) -> Itera
         _warn_of_host_patterns(name, requestor.permissions)
     if _issues_openly(config, configuration, private_keys):
         yield Problem("no_auth", OPEN_ISSUING)
+
+
+def _file_problems(config: GatewayConfig) -> Iterator[Problem]:
+    """Every folder that is named must be there, and TLS must have what it needs."""
+    if config.static_path is not None and not config.static_path.is_dir():
+        yield Problem("static_path", f"invalid static_path: there is no folder {config.static_path}")
+    if config.schemes_assets_path is not None and not config.schemes_assets_path.is_dir():
+        yield Problem("schemes_assets_path", f"there is no folder {config.schemes_assets_path}")
+    for client in (False, True):
+        try:
+            server_context(config, client=client)
+        except ConfigurationError as error:
+            yield from error.problems
 
 
 def _revocation_problems(config: GatewayConfig, schemes: LoadedSchemes, *, has_tables: bool) -> Iterator[Problem]:

@@ -128,6 +128,13 @@ _RULES: Final = (
     ),
     Departure("requestor-name", MalformedError, "A requestor has a name."),
     Departure("shared-token", MalformedError, "A token belongs to one requestor."),
+    Departure("unknown-option", MalformedError, "A configuration has known options only, so that a slip of the pen is told."),
+    Departure(
+        "option-kind",
+        MalformedError,
+        "An option is given as what it is: a date, or a number that readers do not agree on, is no text, and yes is no flag.",
+    ),
+    Departure("duplicate-option", MalformedError, "A configuration has each name once; upper and lower case do not count in a file."),
     Departure("scheme-limits", MalformedSchemeError, "The files of a scheme, their number, size and nesting have upper bounds."),
     Departure(
         "xml-well-formed",

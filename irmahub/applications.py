@@ -3,14 +3,13 @@
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, Final
-from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from cryptography.hazmat.primitives import serialization
 from flask import Flask
 from prometheus_client import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from console.app import create_app as create_console
 from console.input_guard import LARGE_BODIES
@@ -18,16 +17,19 @@ from console.publishing.public import create_blueprint
 from console.services import Services, build_services
 from console.settings import ConsoleSettings
 from gateway.app import create_app as create_gateway
+from gateway.config import READ_SECONDS as GATEWAY_READ_SECONDS
 from gateway.config import GatewayConfig
 from gateway.custody.service import Custody
 from gateway.health import Check, Health, installation_checks
 from gateway.metrics import exposition
+from gateway.proxies import behind_proxies
 from gateway.runtime import Gateway
 from gateway.stores.base import SessionStore
 from gateway.stores.memory import MemoryStore
 from gateway.stores.redis import RedisStore
 from idemix.arith.fixed_base import TABLES
 from idemix.clock import system_clock
+from irmahub.bridge import READ_SECONDS
 from irmahub.logs import configure_logs
 from irmahub.server import Sites
 from irmahub.settings import Settings
@@ -88,10 +90,12 @@ def sites_of(settings: Settings, **options: Any) -> Sites:
         parts.close()
         services.close()
 
-    applications = [behind_proxies(application, settings.proxies) for application in (console, gateway)]
+    applications = [behind_proxies(application, settings.trusted_proxies) for application in (console, gateway)]
+    read_seconds = [READ_SECONDS, GATEWAY_READ_SECONDS]
     if settings.metrics_address is not None:
         applications.append(partial(metrics_site, parts.states))
-    return Sites(applications, close, LARGE_BODIES, stop_soon)
+        read_seconds.append(READ_SECONDS)
+    return Sites(applications, close, LARGE_BODIES, stop_soon, read_seconds=read_seconds)
 
 
 def metrics_site(states: Iterable[Collector], environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
@@ -101,11 +105,6 @@ def metrics_site(states: Iterable[Collector], environ: WSGIEnvironment, start_re
         return [b"404 page not found\n"]
     start_response("200 OK", [("Content-Type", CONTENT_TYPE_LATEST)])
     return [exposition(states)]
-
-
-def behind_proxies(application: WSGIApplication, proxies: int) -> WSGIApplication:
-    """An application that takes a number of proxies' word on the client's address, and on the scheme and host it asked for."""
-    return application if proxies == 0 else ProxyFix(application, x_for=proxies, x_proto=proxies, x_host=proxies)
 
 
 def _console(services: Services, health: Health) -> Flask:

@@ -28,8 +28,8 @@ THREADS: Final = 16
 #: How much of a body is kept, but for a few addresses. The applications refuse at 10 MiB or less; a byte more tells that there is more.
 MAX_BODY_BYTES: Final = 10 * 1024 * 1024 + 1
 
-#: How long a client may take to send its request.
-BODY_TIMEOUT_SECONDS: Final = 30
+#: How long a client may take to send the head of a request, and then its body.
+READ_SECONDS: Final = 30.0
 
 #: A listener that has not taken this many events is cut off.
 MAX_WAITING_EVENTS: Final = 100
@@ -42,13 +42,20 @@ class Bridge:
         application: what answers.
         threads: how many of its requests run at a time.
         large_bodies: the addresses (paths) whose requests may hold more than `MAX_BODY_BYTES`, with how much.
+        read_seconds: how long a client may take to send the body of a request.
     """
 
     def __init__(
-        self, application: WSGIApplication, *, threads: int = THREADS, large_bodies: Mapping[str, int] = MappingProxyType({})
+        self,
+        application: WSGIApplication,
+        *,
+        threads: int = THREADS,
+        large_bodies: Mapping[str, int] = MappingProxyType({}),
+        read_seconds: float = READ_SECONDS,
     ) -> None:
         self._application = application
         self._large_bodies = large_bodies
+        self.read_seconds = read_seconds
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
         self._streams: set[asyncio.Queue[bytes | None]] = set()
         self._is_ending = False
@@ -56,7 +63,7 @@ class Bridge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         try:
-            async with asyncio.timeout(BODY_TIMEOUT_SECONDS):
+            async with asyncio.timeout(self.read_seconds):
                 body = await _read_body(receive, max(self._large_bodies.get(scope["path"], 0) + 1, MAX_BODY_BYTES))
         except TimeoutError:
             await _send_status(send, HTTPStatus.REQUEST_TIMEOUT)

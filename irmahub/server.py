@@ -10,6 +10,7 @@ import os
 import resource
 import signal
 import socket
+import ssl
 import sys
 import tempfile
 import threading
@@ -22,8 +23,9 @@ from wsgiref.types import WSGIApplication
 import uvicorn
 import uvloop
 from prometheus_client.multiprocess import mark_process_dead
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from irmahub.bridge import Bridge
+from irmahub.bridge import READ_SECONDS, Bridge
 from irmahub.settings import Address
 
 #: Connections that wait to be taken: five thousand listeners may come at once after a restart.
@@ -51,12 +53,16 @@ class Sites:
         close: called when the process stops, after the last request.
         stop_soon: called when the process is asked to stop, while it still takes requests.
         large_bodies: the addresses whose requests may hold more than `irmahub.bridge.MAX_BODY_BYTES`, with how much.
+        tls: for each application, what its listener needs to speak TLS, or None for plain HTTP; absent for plain HTTP throughout.
+        read_seconds: for each application, how long a client may take to send the head of a request, and then its body.
     """
 
     applications: Sequence[WSGIApplication]
     close: Callable[[], None]
     large_bodies: Mapping[str, int] = field(default_factory=dict)
     stop_soon: Callable[[], None] = lambda: None
+    tls: Sequence[ssl.SSLContext | None] = ()
+    read_seconds: Sequence[float] = ()
 
 
 def listen(address: Address) -> socket.socket:
@@ -103,10 +109,14 @@ def raise_file_limit() -> None:
 def _serve_in_process(sockets: Sequence[socket.socket], make_sites: Callable[[], Sites], drain_seconds: float) -> None:
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     sites = make_sites()
-    bridges = [Bridge(application, large_bodies=sites.large_bodies) for application in sites.applications]
+    read_seconds = sites.read_seconds or [READ_SECONDS] * len(sites.applications)
+    bridges = [
+        Bridge(application, large_bodies=sites.large_bodies, read_seconds=seconds)
+        for application, seconds in zip(sites.applications, read_seconds, strict=True)
+    ]
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(sockets, bridges, sites.stop_soon, drain_seconds))
+            runner.run(_serve(sockets, bridges, sites.tls or [None] * len(bridges), sites.stop_soon, drain_seconds))
     finally:
         sites.close()
 
@@ -119,25 +129,73 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _serve(sockets: Sequence[socket.socket], bridges: Sequence[Bridge], stop_soon: Callable[[], None], drain_seconds: float) -> None:
-    servers = [
-        _Server(
-            uvicorn.Config(
-                bridge,
-                http="httptools",
-                ws="none",
-                lifespan="off",
-                interface="asgi3",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                backlog=BACKLOG,
-                timeout_graceful_shutdown=GRACE_SECONDS,
-            )
+class _Config(uvicorn.Config):
+    """A uvicorn configuration with the time that a client has to send the head of a request."""
+
+    def __init__(self, bridge: Bridge, tls: ssl.SSLContext | None) -> None:
+        super().__init__(
+            bridge,
+            http=_Protocol,
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            backlog=BACKLOG,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            ssl_context_factory=None if tls is None else lambda _config, _default: tls,
         )
-        for bridge in bridges
-    ]
+        self.head_seconds = bridge.read_seconds
+
+
+class _Protocol(HttpToolsProtocol):
+    """HTTP/1.1 that hangs up on whoever opens a connection, or begins a request, and does not get on with it."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_came()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._head_timer is None:
+            self._await_head()
+
+    def on_headers_complete(self) -> None:
+        self._head_came()
+        super().on_headers_complete()
+
+    def _await_head(self) -> None:
+        config = self.config
+        seconds = config.head_seconds if isinstance(config, _Config) else READ_SECONDS
+        self._head_timer = self.loop.call_later(seconds, self._hang_up)
+
+    def _head_came(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _hang_up(self) -> None:
+        self._head_timer = None
+        # A request that is being answered is finished first; the next one on its connection then begins anew.
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.close()
+
+
+async def _serve(
+    sockets: Sequence[socket.socket],
+    bridges: Sequence[Bridge],
+    contexts: Sequence[ssl.SSLContext | None],
+    stop_soon: Callable[[], None],
+    drain_seconds: float,
+) -> None:
+    servers = [_Server(_Config(bridge, tls)) for bridge, tls in zip(bridges, contexts, strict=True)]
 
     loop = asyncio.get_running_loop()
 

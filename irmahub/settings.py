@@ -13,13 +13,14 @@ from urllib.parse import urlsplit
 
 from gateway.addresses import PUBLIC_ONLY, WITH_PRIVATE, AddressPolicy
 from gateway.health import DEFAULT_LIMITS, Limits
+from gateway.proxies import Network, parse_networks
 from idemix.arith.fixed_base import DEFAULT_TABLE_BYTES
 from idemix.errors import IdemixError, MalformedKeyError
 from idemix.timestamp import TimestampKeys
 
 T = TypeVar("T")
 
-#: Of processes or proxies; more is a slip.
+#: Of processes; more is a slip.
 _MOST = 256
 
 #: Of MiB for tables, likewise.
@@ -85,7 +86,7 @@ class Settings:
         gateway_address: where the gateway listens.
         gateway_url: the address of the gateway as apps and backends reach it.
         workers: processes that serve requests; more than one needs Redis.
-        proxies: how many reverse proxies stand before the server; their word on the client's address is taken.
+        trusted_proxies: networks of the reverse proxies whose word on the client's address is taken.
         timestamp_keys: the keys of trusted time-stamp servers, by the server's address, each `ed25519-BASE64`.
         tables_mib: MiB that a process keeps of tables of powers, which make proofs and signatures fast; 0 for none.
         outbound_allow: what may be called that is not public: `private`, networks, hosts; None for `private` outside production only.
@@ -107,7 +108,7 @@ class Settings:
     gateway_address: Address
     gateway_url: str
     workers: int
-    proxies: int
+    trusted_proxies: tuple[Network, ...]
     timestamp_keys: Mapping[str, tuple[str, ...]]
     tables_mib: int
     outbound_allow: tuple[str, ...] | None
@@ -157,7 +158,7 @@ class Settings:
             gateway_address=gateway_address,
             gateway_url=reader.read("GATEWAY_URL", _http_url, gateway_address.url).rstrip("/") + "/",
             workers=reader.read("WORKERS", _number_from(1), 1),
-            proxies=reader.read("PROXIES", _number_from(0), 0),
+            trusted_proxies=reader.read("TRUSTED_PROXIES", _networks, ()),
             timestamp_keys=reader.read("TIMESTAMP_KEYS", _timestamp_keys, {}),
             tables_mib=reader.read("TABLES_MIB", _number_from(0, _MOST_MIB), DEFAULT_TABLE_BYTES >> 20),
             outbound_allow=reader.read("OUTBOUND_ALLOW", _outbound_allow, None),
@@ -245,6 +246,10 @@ def _number_from(least: int, most: int = _MOST) -> Callable[[str], int]:
         return number
 
     return read
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    return parse_networks(text.replace(",", " ").split())
 
 
 def _timestamp_keys(text: str) -> Mapping[str, tuple[str, ...]]:

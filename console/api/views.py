@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from flask import Response, jsonify, request
 
 from console.accounts.models import NewApiToken, NewUser
-from console.api import drafts, revocation  # noqa: F401 - their routes belong to the same blueprint
+from console.api import drafts, requestor_files, revocation  # noqa: F401 - their routes belong to the same blueprint
 from console.api.authentication import caller
 from console.api.blueprint import answer, api, asked_draft, body, limit, made, moment, number
 from console.authentication import services

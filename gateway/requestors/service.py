@@ -357,6 +357,19 @@ class Requestors:
 
         return self._change(actor, Action.REQUESTOR_PERMISSIONS, name, change, version=version, reason=reason)
 
+    def check_permissions(self, name: str, permissions: Permissions) -> None:
+        """Look at permissions before they are given.
+
+        Args:
+            name: of the requestor, for the messages.
+            permissions: all of them are looked at, whether or not it has them.
+
+        Raises:
+            InvalidInputError: at the field of a kind, a pattern that breaks a rule.
+        """
+        self._check_form(permissions)
+        self._check_existence(name, permissions)
+
     def set_global_permissions(self, actor: Actor, permissions: Permissions, *, reason: str | None = None) -> Permissions:
         """Replace the permissions that every requestor has.
 

@@ -10,6 +10,7 @@ import click
 from gateway.models import AuthMethod, PermissionKind, RequestorState
 from gateway.requestors.models import NewKey, NewRequestor, RequestorDetails, RequestorInfo
 from irmahub.installation import caller, data_option, json_option, opened, print_json, reason_option
+from irmahub.requestor_files import drift, export, import_command
 
 _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 
@@ -211,3 +212,7 @@ def revoke_key(name: str, key_id: int, reason: str | None, data_directory: Path 
 
 def _utc(moment: datetime | None) -> datetime | None:
     return None if moment is None else moment.replace(tzinfo=UTC)
+
+
+for _of_files in (import_command, export, drift):
+    command.add_command(_of_files)

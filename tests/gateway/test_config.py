@@ -118,10 +118,9 @@ def test_keys_of_time_stamp_servers() -> None:
         assert [problem.option for problem in caught.value.problems] == [option]
 
 
-def test_options_without_effect_are_told() -> None:
-    assert GatewayConfig().options_without_effect == ()
-    config = GatewayConfig.from_options({"tls_cert": "x", "tls_privkey": "y", "static_path": "/srv"})
-    assert config.options_without_effect == ("static_path", "tls_cert")
+def test_deprecated_options_are_told() -> None:
+    assert GatewayConfig().deprecated_options == ()
+    assert GatewayConfig.from_options({"email": "x", "no_email": True}).deprecated_options == ("email", "no_email")
 
 
 def test_what_may_be_called_is_listed() -> None:

@@ -100,6 +100,9 @@ PARITY = {
     "requestors.add_key": ("POST /requestors/<name>/keys", "requestor key add"),
     "requestors.revoke_key": ("DELETE /requestors/<name>/keys/<int:key_id>", "requestor key revoke"),
     "requestors.set_permissions": ("PUT /requestors/<name>/permissions", "requestor permit"),
+    "requestor_files.compare": ("POST /requestor-configuration/comparison", "requestor drift"),
+    "requestor_files.take_over": ("POST /requestor-configuration", "requestor import"),
+    "requestor_files.export": ("GET /requestor-configuration", "requestor export"),
     "revocation.status": ("GET /revocation", "revocation status"),
     "revocation.revoked": ("GET /revocation/<credential_type_id>/revoked", "revocation revoked"),
     "revocation.configure": ("PUT /revocation/<credential_type_id>", "revocation enable"),
@@ -125,6 +128,7 @@ APART = {
     "issuer_keys": {"flow"},
     # What the gateway does with its queue.
     "deliveries": {"add", "claim", "forget", "forget_tokens", "settle"},
+    "requestor_files": set(),
 }
 
 
@@ -137,6 +141,7 @@ def test_every_action_has_its_call_and_its_command() -> None:
     import console.publishing.service
     import console.schemes.service
     import gateway.deliveries.service
+    import gateway.requestors.irma_config
     from console.api.views import api
 
     kinds = {
@@ -146,6 +151,7 @@ def test_every_action_has_its_call_and_its_command() -> None:
         "publishing": console.publishing.service.Publishing,
         "issuer_keys": console.issuer_keys.service.IssuerKeys,
         "deliveries": gateway.deliveries.service.Deliveries,
+        "requestor_files": gateway.requestors.irma_config.RequestorFiles,
     }
     actions = {
         f"{name}.{method}"
