@@ -19,14 +19,16 @@ from .auth.base import Authenticator
 from .auth.hmac import HmacAuthenticator
 from .auth.none import NoAuthenticator
 from .auth.publickey import PublicKeyAuthenticator
+from .auth.published import PublishedKeys
 from .auth.token import TokenAuthenticator
 from .background import Background, fault
 from .callbacks import RequestorCalls
 from .changes import Changes, Topic
 from .config import MAX_BODY_BYTES, GatewayConfig
-from .errors import INTERNAL_ERROR, InvalidRequestError, remote_error
+from .errors import INTERNAL_ERROR, InvalidRequestError, TooManyRequestsError, remote_error
 from .events import EventHub
 from .key_use import KeyUse
+from .limiter import limiter_beside
 from .permissions import NO_PERMISSIONS
 from .requestors.directory import DirectoryRequestor, RequestorDirectory
 from .requestors.service import Requestors
@@ -36,6 +38,8 @@ from .sessions import NoArchive, SessionArchive, Sessions
 from .startup import checked_directory
 from .stores.base import SessionStore, StoreError
 from .stores.factory import open_store
+from .suspension import Suspensions
+from .usage import Usage
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +58,7 @@ def create_app(
     changes: Changes | None = None,
     archive: SessionArchive | None = None,
     store: SessionStore | None = None,
+    published_keys: PublishedKeys | None = None,
     background: bool = True,
 ) -> Flask:
     """Make the gateway.
@@ -67,6 +72,7 @@ def create_app(
         changes: tells when requestors, schemes or issuer keys change.
         archive: keeps records of sessions.
         store: where sessions live, by default as the configuration says.
+        published_keys: fetches the keys that requestors publish; None where nothing is fetched.
         background: whether time-outs are looked for, uses of keys written, and primes found ahead, without a request.
 
     Raises:
@@ -81,26 +87,42 @@ def create_app(
     calls = RequestorCalls(signer, appends_slash=config.callback_url_slash)
     store = store or open_store(config, clock)
     primes = PrimePool()
-    sessions = Sessions(config, schemes, directory, store, calls, archive or NoArchive(), clock, randomness or SystemRandomness(), primes)
-    hub = EventHub(store) if config.sse else None
-
     key_use = None if requestors is None else KeyUse(clock, requestors.keys_used)
-    periodic = Background(sessions.sweep, *(() if key_use is None else (key_use.write_if_due,)))
+    usage = None if requestors is None else Usage(clock, requestors.add_usage)
+    written: tuple[KeyUse | Usage, ...] = tuple(one for one in (key_use, usage) if one is not None)
+    sessions = Sessions(
+        config,
+        schemes,
+        directory,
+        store,
+        calls,
+        archive or NoArchive(),
+        clock,
+        randomness or SystemRandomness(),
+        primes,
+        limiter_beside(store),
+        usage,
+    )
+    hub = EventHub(store) if config.sse else None
+    suspensions = Suspensions(directory, store, sessions)
+    periodic = Background(sessions.sweep, suspensions.follow, *(one.write_if_due for one in written))
 
     def close() -> None:
         periodic.stop()
         primes.stop()
-        if key_use is not None:
-            key_use.write()
+        for one in written:
+            one.write()
         calls.close()
         if hub is not None:
             hub.close()
         store.close()
 
-    gateway = Gateway(config, sessions, store, hub, schemes, directory, _authenticators(config, clock), key_use, signer, close)
+    authenticators = _authenticators(config, clock, published_keys)
+    gateway = Gateway(config, sessions, store, hub, schemes, directory, authenticators, key_use, signer, close)
     if changes is not None:
         changes.on(Topic.SCHEMES, schemes.reload)
         changes.on(Topic.ISSUER_KEYS, schemes.reload)
+        changes.on(Topic.REQUESTORS, suspensions.follow)
     if background:
         periodic.start()
         primes.start()
@@ -131,11 +153,11 @@ def _scheme_source(config: GatewayConfig, custody_keys: CustodyKeys | None, cloc
     return SchemeDirectories(config.schemes_path, config.privkeys, custody_keys, clock)
 
 
-def _authenticators(config: GatewayConfig, clock: Clock) -> tuple[Authenticator, ...]:
+def _authenticators(config: GatewayConfig, clock: Clock, published: PublishedKeys | None) -> tuple[Authenticator, ...]:
     if config.no_auth:
         return (NoAuthenticator(),)
-    max_age = config.max_request_age
-    return (TokenAuthenticator(clock), HmacAuthenticator(clock, max_age), PublicKeyAuthenticator(clock, max_age))
+    age, skew = config.max_request_age, config.clock_skew
+    return (TokenAuthenticator(clock), HmacAuthenticator(clock, age, skew), PublicKeyAuthenticator(clock, age, skew, published))
 
 
 def _joined(configured: RequestorDirectory, snapshot: Callable[[], RequestorDirectory]) -> Callable[[], RequestorDirectory]:
@@ -150,7 +172,8 @@ def _joined(configured: RequestorDirectory, snapshot: Callable[[], RequestorDire
         if last is None or last[0] is not current:
             both: dict[str, DirectoryRequestor] = {**current.requestors, **configured.requestors}
             shared = current.global_permissions.joined(configured.global_permissions)
-            joined = RequestorDirectory.of(both.values(), pepper=current.pepper, global_permissions=shared)
+            suspended = {name: reason for name, reason in current.suspended.items() if name not in both}
+            joined = RequestorDirectory.of(both.values(), pepper=current.pepper, global_permissions=shared, suspended=suspended)
             last = (current, joined)
         return last[1]
 
@@ -243,7 +266,10 @@ def _error(error: Exception) -> Response:
         log.error("store.failed", endpoint=request.endpoint, error=type(error.__cause__ or error).__name__)
     elif entry is INTERNAL_ERROR:
         log.error("request.failed", endpoint=request.endpoint, **fault(error))
-    return json_response(entry.to_json(message), entry.status)
+    response = json_response(entry.to_json(message), entry.status)
+    if isinstance(error, TooManyRequestsError):
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
 
 
 def _log_answer(response: Response) -> Response:

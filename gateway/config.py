@@ -77,6 +77,7 @@ class GatewayConfig:
         max_session_lifetime: minutes that an untouched session lives.
         session_result_lifetime: minutes that a result stays readable after the end.
         max_request_age: seconds that a request JWT stays valid after its `iat`.
+        clock_skew: seconds that the clock of a requestor may differ, for `iat`, `exp` and `nbf`; 0 as the reference has it.
         permissions: those that every requestor has.
         requestors: by name.
         static_sessions: by name, the extended session request to start.
@@ -145,6 +146,7 @@ class GatewayConfig:
     no_email: bool = False
     timestamp_keys: TimestampKeys = NO_KEYS
     callback_url_slash: bool = True
+    clock_skew: int = 0
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], *, command_defaults: bool = True, lower_case_names: bool = False) -> "GatewayConfig":

@@ -70,7 +70,7 @@ class IssuerKeyRing:
         Raises:
             UnknownIdentifierError: there is none.
         """
-        for candidate in sorted(self._counters(issuer) if counter is None else {counter}, reverse=True):
+        for candidate in sorted(self.active_counters(issuer) if counter is None else {counter}, reverse=True):
             try:
                 public_key = self._configuration.public_key(issuer, candidate)
             except UnknownPublicKeyError:
@@ -88,7 +88,8 @@ class IssuerKeyRing:
             return NO_PRIVATE_KEY
         return NO_REVOCATION if revocation and private_key.ecdsa is None else None
 
-    def _counters(self, issuer: IssuerId) -> set[int]:
+    def active_counters(self, issuer: IssuerId) -> set[int]:
+        """The counters of the keys that are activated for issuing; not all of them need be published."""
         counters = set(self._files.get(issuer, ())) | set(self._active.get(str(issuer), ()))
         if self._is_demo(issuer):
             counters |= set(self._configuration.private_key_files(issuer))

@@ -15,6 +15,7 @@ from .custody.kek import KeyRing
 from .custody.service import Custody
 from .database import Database, check_revision
 from .jobs.service import LEASE, Jobs
+from .requestors.explain import Explainer
 from .requestors.service import Requestors
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class SharedServices:
     requestors: Requestors
     archive: Archive
     changes: Changes
+    explainer: Explainer
 
     def start(self) -> None:
         """Start watching for changes and writing the archive. Call it after a fork."""
@@ -75,7 +77,9 @@ def wire_shared_services(
     changes = Changes(database, redis=redis)
     requestors.watch(changes)
     jobs = Jobs(database, audit, clock=clock, lease=job_lease)
-    return SharedServices(database, redis, audit, custody, jobs, requestors, Archive(database, clock=clock), changes)
+    archive = Archive(database, clock=clock)
+    explainer = Explainer(requestors, archive, clock)
+    return SharedServices(database, redis, audit, custody, jobs, requestors, archive, changes, explainer)
 
 
 def open_shared_services(

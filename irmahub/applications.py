@@ -89,6 +89,7 @@ def _gateway(settings: Settings, services: Services) -> Flask:
             "no_auth": False,
             "jwt_privkey": _pem(services.custody),
             "sse": True,
+            "clock_skew": settings.clock_skew,
             "timestamp_keys": settings.timestamp_keys,
             "production": settings.production,
         },

@@ -27,6 +27,7 @@ from ..database import Database
 from ..inputs import NotFoundError
 from ..models import Requestor, SessionEvent, SessionRecord
 from ..permissions import Decision
+from ..requestors.constraints import Check
 from .redaction import redacted_request
 
 _log = logging.getLogger(__name__)
@@ -152,8 +153,8 @@ class Archive:
         """Note that a session has another status. Returns at once."""
         self._note(_Noted(session, self._clock(), is_start=False))
 
-    def request_refused(self, requestor_name: str, request: RequestorRequest, decision: Decision) -> None:
-        """Note a request that a missing permission refused. Returns at once."""
+    def request_refused(self, requestor_name: str, request: RequestorRequest, decision: Decision | Check) -> None:
+        """Note a request that a missing permission, a limit or a constraint refused. Returns at once."""
         now = self._clock()
         row = {
             # No session, so no token; the random hash only tells rows apart.
@@ -163,7 +164,7 @@ class Archive:
             "action": request.request.action.value,
             "request": redacted_request(request),
             "status": REFUSED,
-            "error": f"{decision.kind.value} {decision.subject}"[:64],
+            "error": decision.label[:64],
             "revision": 0,
             "started_at": now,
             "ended_at": now,

@@ -10,7 +10,17 @@ from .base import Base, UtcDateTime, Word
 from .change import Change
 from .custody import Envelope, EnvelopeKind, IssuerKey, IssuerKeyState
 from .job import Job, JobState, JobStep
-from .requestor import AuthMethod, GlobalPermission, PermissionKind, Requestor, RequestorKey, RequestorPermission, RequestorState
+from .requestor import (
+    AuthMethod,
+    GlobalPermission,
+    JwtAlgorithm,
+    PermissionKind,
+    Requestor,
+    RequestorKey,
+    RequestorPermission,
+    RequestorState,
+    RequestorUsage,
+)
 from .scheme import Approval, Channel, Publication, PublicationState, Scheme, SchemeKind, Verdict
 
 __all__ = [
@@ -30,6 +40,7 @@ __all__ = [
     "Job",
     "JobState",
     "JobStep",
+    "JwtAlgorithm",
     "Login",
     "Organisation",
     "PermissionKind",
@@ -39,6 +50,7 @@ __all__ = [
     "RequestorKey",
     "RequestorPermission",
     "RequestorState",
+    "RequestorUsage",
     "RoleGrant",
     "Scheme",
     "SchemeKind",

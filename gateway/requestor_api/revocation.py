@@ -3,7 +3,7 @@
 Source: irmago `irma/server/requestorserver/server.go` (`handleRevocation`, `revoke`).
 """
 
-from flask import Response
+from flask import Response, request
 
 from idemix.request import RevocationRequest
 
@@ -19,6 +19,7 @@ def revoke() -> Response:
     sender = authenticated(Purpose.REVOCATION)
     if not isinstance(sender.request, RevocationRequest):
         raise TypeError("a revocation request was read")
+    gateway.sessions.require_access(sender.name, address=request.remote_addr or "")
     verdict = gateway.sessions.judge(sender.name).may_revoke(sender.request, gateway.schemes.current.issuer_keys)
     if isinstance(verdict, Refused):
         raise PermissionRefusedError(verdict.reason, departure=verdict.departure)
