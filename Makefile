@@ -10,7 +10,7 @@ IRMAHUB_SHARED ?= $(abspath ../shared)
 export IRMAHUB_SHARED
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap system-packages format lint types test test-long fuzz features demo bench conformance compatibility diagrams lock migration wheel clean
+.PHONY: help bootstrap system-packages format lint types test test-long fuzz mutants coverage features demo bench conformance compatibility diagrams lock migration wheel clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,13 @@ test-long: $(READY) system-packages ## Run scale, full fuzz, mutation and load; 
 fuzz: $(READY) ## Read 100,000 mutants of proofs, commitments, keys, updates and requests (IRMAHUB_FUZZ_SEED repeats a run)
 	$(BIN)/pytest -m long tests/idemix/test_fuzz.py $(ARGS)
 
+mutants: $(READY) ## Change the engine's proofs and checks in 400 small ways, each of which a test must notice
+	$(BIN)/pytest -m long tests/idemix/test_mutants.py $(ARGS)
+
+coverage: $(READY) ## Measure which branches of the engine its tests take; fails below 95 %
+	$(BIN)/coverage run -m pytest -q -m "not long" tests/idemix tests/vectors $(ARGS)
+	$(BIN)/coverage report
+
 features: $(READY) ## List the features with what shows each; fails where a finished one lacks something
 	$(BIN)/python -m tests.features
 
@@ -78,5 +85,5 @@ wheel: $(READY) ## Build the wheel into dist/
 	$(BIN)/python -m hatchling build --target wheel
 
 clean: ## Remove what was built, and the virtual environment
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .coverage build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -59,6 +59,7 @@ def create_app(
     archive: SessionArchive | None = None,
     store: SessionStore | None = None,
     published_keys: PublishedKeys | None = None,
+    calls: RequestorCalls | None = None,
     background: bool = True,
 ) -> Flask:
     """Make the gateway.
@@ -73,6 +74,7 @@ def create_app(
         archive: keeps records of sessions.
         store: where sessions live, by default as the configuration says.
         published_keys: fetches the keys that requestors publish; None where nothing is fetched.
+        calls: reaches the requestors' servers.
         background: whether time-outs are looked for, uses of keys written, and primes found ahead, without a request.
 
     Raises:
@@ -84,7 +86,7 @@ def create_app(
     pepper = secrets.token_bytes(32) if requestors is None else requestors.snapshot().pepper
     configured, signer = checked_directory(config, schemes.current, clock, pepper=pepper, has_database=requestors is not None)
     directory = (lambda: configured) if requestors is None else _joined(configured, requestors.snapshot)
-    calls = RequestorCalls(signer, appends_slash=config.callback_url_slash)
+    calls = calls or RequestorCalls(signer, appends_slash=config.callback_url_slash)
     store = store or open_store(config, clock)
     primes = PrimePool()
     key_use = None if requestors is None else KeyUse(clock, requestors.keys_used)

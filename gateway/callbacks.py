@@ -45,18 +45,28 @@ class RequestorCalls:
         signer: signs results; None to send them as plain JSON.
         appends_slash: whether `/` goes behind callback URLs, as with the reference's client.
         sleep: waits between attempts.
+        transport: carries the calls; by default the network.
     """
 
-    def __init__(self, signer: ResultSigner | None, *, appends_slash: bool = True, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        signer: ResultSigner | None,
+        *,
+        appends_slash: bool = True,
+        sleep: Callable[[float], None] = time.sleep,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
         self._signer = signer
         self._appends_slash = appends_slash
         self._sleep = sleep
+        self._transport = transport
         self._pool = ThreadPoolExecutor(max_workers=_WORKERS, thread_name_prefix="callback")
 
     @cached_property
     def _client(self) -> httpx.Client:
         """Made when first used: reading the trusted certificates takes a while."""
-        return httpx.Client(timeout=TIMEOUT_SECONDS, headers={"User-Agent": USER_AGENT}, follow_redirects=False)
+        headers = {"User-Agent": USER_AGENT}
+        return httpx.Client(transport=self._transport, timeout=TIMEOUT_SECONDS, headers=headers, follow_redirects=False)
 
     def send_result(self, session: Session) -> None:
         """Post the result of an ended session to its callback URL, in the background; failures are only logged."""

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from idemix.errors import MalformedError, MalformedKeyError
 from idemix.timestamp import NO_KEYS, TimestampKeys
 
+from .addresses import PUBLIC_ONLY, WITH_PRIVATE, AddressPolicy
 from .permissions import NO_PERMISSIONS, Permissions
 
 DEFAULT_PORT: Final = 8088
@@ -83,6 +84,7 @@ class GatewayConfig:
         static_sessions: by name, the extended session request to start.
         timestamp_keys: the keys of time-stamp servers whose stamps on signatures count.
         callback_url_slash: append `/` to callback URLs, as the reference's HTTP client does.
+        outbound_allow: which hosts the gateway may call that are not public; see `outbound_policy`.
     """
 
     schemes_path: Path | None = None
@@ -147,6 +149,7 @@ class GatewayConfig:
     timestamp_keys: TimestampKeys = NO_KEYS
     callback_url_slash: bool = True
     clock_skew: int = 0
+    outbound_allow: AddressPolicy | None = None
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], *, command_defaults: bool = True, lower_case_names: bool = False) -> "GatewayConfig":
@@ -191,6 +194,13 @@ class GatewayConfig:
     def default_host(self) -> str:
         """host[:port] of the server URL."""
         return urlsplit(self.server_url).netloc
+
+    @property
+    def outbound_policy(self) -> AddressPolicy:
+        """Which hosts may be called: those of `outbound_allow`; without that option, outside production also private ones."""
+        if self.outbound_allow is not None:
+            return self.outbound_allow
+        return PUBLIC_ONLY if self.production else WITH_PRIVATE
 
     @property
     def options_without_effect(self) -> tuple[str, ...]:
@@ -252,6 +262,7 @@ class _Reader:
         values["static_sessions"] = dict(self._objects("static_sessions", lower=self._lower_case_names))
         values["revocation_settings"] = dict(self._objects("revocation_settings", lower=False))
         values["timestamp_keys"] = self._timestamp_keys()
+        values["outbound_allow"] = self._outbound_allow()
         known = {option.name for option in fields(GatewayConfig)} | {*_PERMISSION_OPTIONS, *_ABSENT_OPTIONS}
         for name in self._options:
             if name not in known:
@@ -326,6 +337,21 @@ class _Reader:
             self._fault(f"timestamp_keys.{error.where}", error.rule)
             return NO_KEYS
 
+    def _outbound_allow(self) -> AddressPolicy | None:
+        """The hosts that may be called: a list, or a text with commas."""
+        value = self._options.get("outbound_allow")
+        if value is None:
+            return None
+        entries = value.split(",") if isinstance(value, str) and value else value or []
+        if not isinstance(entries, (list, tuple)) or not all(isinstance(entry, str) for entry in entries):
+            self._fault("outbound_allow", "must be a list of networks and hosts")
+            return None
+        try:
+            return AddressPolicy.parse(entries)
+        except ValueError as error:
+            self._fault("outbound_allow", str(error))
+            return None
+
     def _requestors(self) -> Iterator[tuple[str, RequestorConfig]]:
         for name, content in self._objects("requestors", lower=self._lower_case_names):
             where = f"requestors.{name}."
@@ -342,7 +368,7 @@ class _Reader:
 
 
 #: Options that are no single value.
-_STRUCTURED: Final = ("requestors", "permissions", "static_sessions", "revocation_settings", "timestamp_keys")
+_STRUCTURED: Final = ("requestors", "permissions", "static_sessions", "revocation_settings", "timestamp_keys", "outbound_allow")
 _PERMISSION_OPTIONS: Final = {
     "disclose_perms": "disclose",
     "sign_perms": "sign",

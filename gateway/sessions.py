@@ -392,6 +392,8 @@ class Sessions:
                     changed, reply, following = self._continue_chain(changed, reply)
                 answer = Answer(200, encode_json(reply.to_json()))
             except SessionError as refusal:
+                if engine.is_repeated(session, path, body):
+                    refusal.departure = "repeated-request"
                 entry, message = remote_error(refusal)
                 answer = Answer(entry.status, encode_json(entry.to_json(message)), refusal)
                 changed = refusal.session or session

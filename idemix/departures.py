@@ -24,6 +24,7 @@ from .errors import (
     NotPermittedError,
     ProofCountError,
     ResponseSizeError,
+    SessionError,
 )
 
 
@@ -159,6 +160,7 @@ _RULES: Final = (
         "Attributes of one credential type within one conjunction come from one credential.",
     ),
     Departure("next-session-url", MalformedRequestError, "A request that names a next session gives its URL."),
+    Departure("repeated-request", SessionError, "A request that is repeated gets the first one's answer only with the same Authorization."),
 )
 
 DEPARTURES: Final[Mapping[str, Departure]] = {rule.rule: rule for rule in _RULES}

@@ -92,6 +92,7 @@ def _gateway(settings: Settings, services: Services) -> Flask:
             "clock_skew": settings.clock_skew,
             "timestamp_keys": settings.timestamp_keys,
             "production": settings.production,
+            "outbound_allow": settings.outbound_allow,
         },
         command_defaults=False,
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from gateway.addresses import PUBLIC_ONLY, WITH_PRIVATE, AddressPolicy
 from idemix.arith.fixed_base import DEFAULT_TABLE_BYTES
 from idemix.errors import IdemixError, MalformedKeyError
 from idemix.timestamp import TimestampKeys
@@ -85,6 +86,7 @@ class Settings:
         clock_skew: seconds that the clocks of requestors may differ from ours; 0 as irma server has it.
         timestamp_keys: the keys of trusted time-stamp servers, by the server's address, each `ed25519-BASE64`.
         tables_mib: MiB that a process keeps of tables of powers, which make proofs and signatures fast; 0 for none.
+        outbound_allow: what may be called that is not public: `private`, networks, hosts; None for `private` outside production only.
         log_level: `debug`, `info`, `warning` or `error`.
         production: stricter defaults: no open requestor API, and only https addresses outside.
     """
@@ -102,8 +104,16 @@ class Settings:
     clock_skew: int
     timestamp_keys: Mapping[str, tuple[str, ...]]
     tables_mib: int
+    outbound_allow: tuple[str, ...] | None
     log_level: str
     production: bool
+
+    @property
+    def outbound_policy(self) -> AddressPolicy:
+        """Which hosts may be called; see `outbound_allow`."""
+        if self.outbound_allow is not None:
+            return AddressPolicy.parse(self.outbound_allow)
+        return PUBLIC_ONLY if self.production else WITH_PRIVATE
 
     @property
     def schemes_directory(self) -> Path:
@@ -139,6 +149,7 @@ class Settings:
             clock_skew=reader.read("CLOCK_SKEW", _number_from(0, _MOST_SKEW), 0),
             timestamp_keys=reader.read("TIMESTAMP_KEYS", _timestamp_keys, {}),
             tables_mib=reader.read("TABLES_MIB", _number_from(0, _MOST_MIB), DEFAULT_TABLE_BYTES >> 20),
+            outbound_allow=reader.read("OUTBOUND_ALLOW", _outbound_allow, None),
             log_level=reader.read("LOG_LEVEL", _log_level, "info"),
             production=reader.read("PRODUCTION", _flag, False),
         )
@@ -225,6 +236,13 @@ def _timestamp_keys(text: str) -> Mapping[str, tuple[str, ...]]:
     except MalformedKeyError as error:
         raise ValueError(str(error)) from error
     return keys
+
+
+def _outbound_allow(text: str) -> tuple[str, ...] | None:
+    """Read `private`, networks and hosts, separated by commas; `none` for none."""
+    entries = () if text.strip().lower() == "none" else tuple(entry.strip() for entry in text.split(","))
+    AddressPolicy.parse(entries)
+    return entries
 
 
 def _log_level(text: str) -> str:

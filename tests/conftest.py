@@ -1,7 +1,7 @@
 """What holds for every test."""
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from tests.features import DOCUMENT, marked_clauses, read_features
 
@@ -10,6 +10,8 @@ pytest_plugins = ("tests.support.databases",)
 # How long an example takes says nothing on a machine that others use too.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+# For tests.mutation: the same examples in every run, none kept, none made smaller.
+settings.register_profile("mutation", deadline=None, derandomize=True, database=None, phases=[Phase.explicit, Phase.generate])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

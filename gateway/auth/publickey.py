@@ -6,7 +6,7 @@ Source: RFC 7518 sections 3.3 and 3.4, RFC 8037 section 3.1.
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
@@ -49,6 +49,8 @@ class PublicKeyAuthenticator(JwtAuthenticator):
             public_key = self._published.key(key.jwks_url, token.requestor_name())
         # The kind of the key decides, never the header: a published key of another kind does not fit.
         if public_key is None or algorithm_of(public_key) is not algorithm:
+            return False
+        if isinstance(public_key, EllipticCurvePublicKey) and not isinstance(public_key.curve, SECP256R1):
             return False
         return _verifies(public_key, token.signed_text, token.signature())
 

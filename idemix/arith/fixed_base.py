@@ -32,8 +32,8 @@ DEFAULT_TABLE_BYTES: Final = 256 << 20
 #: Bytes that an entry takes beside its limbs: the number object, its allocation and its place in the table.
 _ENTRY_OVERHEAD: Final = 72
 
-#: Bits of a lane, in which the digit of one column is gathered.
-_LANE_BITS: Final = 16
+#: Bits of a lane, in which the digit of one column is gathered: from eight rows at once.
+_LANE_BITS: Final = 8
 
 
 class CombShape:
@@ -48,53 +48,56 @@ class CombShape:
         columns: a, more than one.
     """
 
-    __slots__ = ("_gather", "_lanes", "_row", "_unpack", "bits", "columns", "teeth")
+    __slots__ = ("_block_bits", "_gather", "_lanes", "_row", "_unpack", "bits", "columns", "teeth")
 
     def __init__(self, bits: int, teeth: int, blocks: int = 1) -> None:
         self.bits = bits
         self.teeth = teeth
         self.columns = -(-bits // (teeth * blocks))
+        self._block_bits = teeth * self.columns
         row_bits = _LANE_BITS * self.columns
-        self._lanes = int.from_bytes(b"\0\1" * (teeth * self.columns), "big")
+        self._lanes = int.from_bytes(b"\1" * self._block_bits, "big")
         self._row = (1 << row_bits) - 1
-        # Steps that bring the rows t, t+1 … into the lanes of row t, bit beside bit.
-        self._gather = [(row_bits - 1) << step for step in range((teeth - 1).bit_length())]
+        # Steps that bring the rows t, t+1 … t+7 into the lanes of row t, bit beside bit.
+        self._gather = [(row_bits - 1) << step for step in range(3)]
         self._unpack = struct.Struct(f"<{self.columns}H").unpack
 
     def block_count(self, bits: int) -> int:
         """The blocks of an exponent of `bits` bits."""
-        return -(-bits // (self.teeth * self.columns))
+        return -(-bits // self._block_bits)
 
     def digits(self, exponent: mpz, block_count: int) -> list[tuple[int, ...]]:
         """Return per block, the lowest first, the digit of every column, the lowest first.
 
-        The digit of a column has the bits that stand there in the rows of the block. Every bit becomes a 16-bit lane of an
+        The digit of a column has the bits that stand there in the rows of the block. Every bit becomes an 8-bit lane of an
         integer; that integer, or-ed with itself moved by one row less one bit, then by two rows less two bits and so on,
-        has the digits in the lanes of its lowest row.
+        has the low bytes of the digits in the lanes of its lowest row, and their high bytes in those of the eighth row above.
         """
-        block_length = 2 * self.teeth * self.columns
-        text = exponent.digits(2).zfill(block_count * block_length // 2).encode("utf-16-be")
+        text = exponent.digits(2).zfill(block_count * self._block_bits).encode()
+        digits = bytearray(2 * self.columns)
         rows = []
-        for end in range(len(text), 0, -block_length):
+        for end in range(len(text), 0, -self._block_bits):
             # The last bit of "0" and of "1" is the digit. Python's own integers read and write bytes fastest.
-            lanes = int.from_bytes(text[end - block_length : end], "big") & self._lanes
+            lanes = int.from_bytes(text[end - self._block_bits : end], "big") & self._lanes
             for shift in self._gather:
                 lanes |= lanes >> shift
-            rows.append(self._unpack((lanes & self._row).to_bytes(2 * self.columns, "little")))
+            digits[::2] = (lanes & self._row).to_bytes(self.columns, "little")
+            digits[1::2] = (lanes >> 8 * _LANE_BITS * self.columns & self._row).to_bytes(self.columns, "little")
+            rows.append(self._unpack(digits))
         return rows
 
 
 class _Comb:
     """The tables of one base, block after block."""
 
-    __slots__ = ("_next_power", "blocks", "shape", "used")
+    __slots__ = ("_power", "blocks", "shape", "used")
 
     def __init__(self, base: mpz, shape: CombShape) -> None:
         # Tuples of numbers, unlike lists, are nothing for the garbage collector to walk through.
         self.blocks: list[tuple[mpz, ...]] = []
         self.shape = shape
         self.used = False
-        self._next_power = base
+        self._power = base
 
     @property
     def next_teeth(self) -> int:
@@ -105,12 +108,12 @@ class _Comb:
     def extend(self, modulus: mpz) -> None:
         """Build the table of the next block."""
         step = mpz(1) << self.shape.columns
-        power = self._next_power
+        power = self._power
         table = [mpz(1)]
-        for _ in range(self.next_teeth):
+        for tooth in range(self.next_teeth):
+            power = powmod(power, step, modulus) if tooth or self.blocks else power
             table += [entry * power % modulus for entry in table]
-            power = powmod(power, step, modulus)
-        self._next_power = power
+        self._power = power
         self.blocks.append(tuple(table))
 
 
@@ -238,9 +241,13 @@ class PowerProducts:
         digits: list[tuple[int, ...]] = []
         for base, exponent in terms:
             bits = exponent.bit_length()
-            shape = next((shape for shape in self._shapes.get(base, ()) if bits <= shape.bits), None)
-            found = self._blocks(tables, base, shape, bits) if shape else None
-            if shape is None or found is None:
+            for shape in self._shapes.get(base, ()):
+                if bits <= shape.bits:
+                    found = self._blocks(tables, base, shape, bits)
+                    break
+            else:
+                found = None
+            if found is None:
                 result = result * powmod(base, exponent, self._modulus) % self._modulus
             else:
                 blocks += found

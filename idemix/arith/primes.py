@@ -8,6 +8,7 @@ Combined Sieve", Cryptology ePrint 2003/186, for the sieve.
 """
 
 import functools
+import math
 import struct
 from collections.abc import Sequence
 from typing import Final
@@ -29,18 +30,23 @@ WINDOW: Final = 1 << 17
 
 _SIEVE_BOUND: Final = 1 << 18
 
-#: The same for the search for a prime in a range, where windows are short and tests cheap.
-_RANGE_WINDOW: Final = 1 << 10
-_RANGE_SIEVE_PRIMES: Final = 900
+#: The same for the search for a prime in a range. Windows are short: that costs less, and brings the primes closer to being equally
+#: likely, since in a window that has several, each has a smaller chance.
+_RANGE_WINDOW: Final = 1 << 8
+_RANGE_SIEVE_BOUND: Final = 1000
+
+#: Up to this prime, those beyond the sieve are looked for in each candidate, which is cheaper than a test of primality.
+_RANGE_DIVISOR_BOUND: Final = 20_000
 
 
 def random_prime_in_range(start_bits: int, length_bits: int, random: RandomSource = SYSTEM_RANDOM) -> mpz:
     """Return a random prime 2^start_bits + δ with δ of `length_bits` bits.
 
-    The odd numbers of a window at a random place are sieved, and the rest is tried in random order.
+    The odd numbers of a window at a random place are sieved, and the rest is tried in random order: first for a prime factor in
+    common with the product of the next primes, then for primality.
 
     Args:
-        start_bits: of the start of the range.
+        start_bits: of the start of the range. The small primes that are sieved with are never found.
         length_bits: of its length, 16 at least.
         random: the source of the window and of the order.
 
@@ -48,11 +54,14 @@ def random_prime_in_range(start_bits: int, length_bits: int, random: RandomSourc
     """
     while True:
         start = (mpz(1) << start_bits) + random.below((1 << length_bits) - 2 * _RANGE_WINDOW) | 1
-        sieve = _sieve(start, 2, _RANGE_WINDOW, _odd_primes()[:_RANGE_SIEVE_PRIMES], safe=False)
+        sieve = _sieve(start, 2, _RANGE_WINDOW, _primes_between(0, _RANGE_SIEVE_BOUND), safe=False)
         positions = [position for position, left in enumerate(sieve) if left]
         order = _words(random.bits(32 * len(positions)), len(positions))
         for _, position in sorted(zip(order, positions, strict=True)):
             candidate = start + 2 * position
+            if gmpy2.gcd(candidate, _divisors()) != 1:
+                continue
+            # The first test lets other threads run, and nearly always it is the only one.
             if _is_fermat_pseudoprime(candidate) and gmpy2.is_prime(candidate, _SIGNATURE_PRIME_ROUNDS):
                 return candidate
 
@@ -115,3 +124,15 @@ def _odd_primes() -> tuple[int, ...]:
         if sieve[number]:
             sieve[number * number :: 2 * number] = bytes((_SIEVE_BOUND - number * number - 1) // (2 * number) + 1)
     return tuple(number for number in range(3, _SIEVE_BOUND, 2) if sieve[number])
+
+
+@functools.cache
+def _primes_between(start: int, end: int) -> tuple[int, ...]:
+    """The odd primes p with start <= p < end."""
+    return tuple(prime for prime in _odd_primes() if start <= prime < end)
+
+
+@functools.cache
+def _divisors() -> mpz:
+    """The product of the primes beyond the sieve of a range."""
+    return mpz(math.prod(_primes_between(_RANGE_SIEVE_BOUND, _RANGE_DIVISOR_BOUND)))

@@ -32,6 +32,17 @@ def check_response(value: mpz, bits: int, where: str) -> None:
         raise ResponseSizeError(f"{where}: response size out of bounds ({bits} bits)", departure="response-size")
 
 
+def check_responses(values: Mapping[int, mpz], bits: int, where: str) -> None:
+    """Check the responses for several attributes, by index of base.
+
+    Raises:
+        ResponseSizeError: see `check_response`.
+    """
+    for index, value in values.items():
+        if value < 0 or value.bit_length() > bits:
+            check_response(value, bits, f"{where}[{index}]")
+
+
 def check_challenge(value: mpz, where: str) -> None:
     """Check that a challenge has the length of a hash: a longer one cannot be the one that is computed anew.
 
@@ -48,9 +59,10 @@ def check_indices(indices: Iterable[int], public_key: PublicKey, where: str) -> 
     Raises:
         MalformedProofError: one does not.
     """
+    count = len(public_key.R)
     for index in indices:
-        if not 0 <= index < len(public_key.R):
-            raise MalformedProofError(where, f"index {index}, the key has {len(public_key.R)} bases")
+        if not 0 <= index < count:
+            raise MalformedProofError(where, f"index {index}, the key has {count} bases")
 
 
 def check_index_sets(disclosed: Mapping[int, mpz], hidden: Mapping[int, mpz], public_key: PublicKey, where: str) -> None:
@@ -67,6 +79,6 @@ def check_index_sets(disclosed: Mapping[int, mpz], hidden: Mapping[int, mpz], pu
         raise MalformedProofError(where, f"index {min(overlap)} is both disclosed and hidden", departure="overlapping-indices")
     indices = disclosed.keys() | hidden.keys()
     check_indices(indices, public_key, where)
-    missing = next((index for index in range(max(indices, default=0) + 1) if index not in indices), None)
-    if missing is not None:
-        raise MalformedProofError(where, f"index {missing} is neither disclosed nor hidden", departure="index-gap")
+    missing = set(range(max(indices, default=0) + 1)) - indices
+    if missing:
+        raise MalformedProofError(where, f"index {min(missing)} is neither disclosed nor hidden", departure="index-gap")

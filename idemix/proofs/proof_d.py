@@ -27,7 +27,7 @@ from ..rangeproof.proof import (
 from ..rangeproof.structure import Statement, UnprovableStatementError
 from ..revocation.proof import CommittedNonRevocation, NonRevocationBuilder, NonRevocationProof
 from ..revocation.witness import Witness
-from .checks import check_challenge, check_group_element, check_index_sets, check_response
+from .checks import check_challenge, check_group_element, check_index_sets, check_response, check_responses
 
 _KEYS = frozenset({"c", "A", "e_response", "v_response", "a_responses", "a_disclosed", "nonrev_proof", "rangeproofs"})
 
@@ -82,8 +82,7 @@ class ProofD:
         check_challenge(self.c, f"{where}.c")
         check_response(self.e_response, params.l_e_commit + 1, f"{where}.e_response")
         check_response(self.v_response, params.l_v_commit + 1, f"{where}.v_response")
-        for index, response in self.a_responses.items():
-            check_response(response, params.l_m_commit + 1, f"{where}.a_responses[{index}]")
+        check_responses(self.a_responses, params.l_m_commit + 1, f"{where}.a_responses")
         check_group_element(self.A, public_key, f"{where}.A")
         if self.nonrev_proof is not None:
             self.nonrev_proof.check_structure(public_key, self._alpha(revocation_index, where), f"{where}.nonrev_proof")
@@ -213,7 +212,8 @@ class DisclosureBuilder:
         Raises:
             UnprovableStatementError: a statement does not hold, or its attribute is not hidden.
             InvalidWitnessError: the witness does not belong to its accumulator or to the attribute.
-            InvalidSignatureError, MalformedKeyError, MalformedProofError, InvalidProofError: see `SignedAccumulator.verify`.
+            InvalidSignatureError, MalformedKeyError, MalformedProofError, InvalidProofError: see `SignedAccumulator.verify`; the second
+                last also for a statement without sign.
         """
         params = public_key.params
         for index in statements:

@@ -13,7 +13,7 @@ from ..errors import MalformedProofError
 from ..integers import decode_integer, decode_integer_map, encode_integer, encode_integer_map
 from ..json_text import check_object
 from ..keys.public import PublicKey
-from .checks import check_challenge, check_group_element, check_indices, check_response
+from .checks import check_challenge, check_group_element, check_indices, check_response, check_responses
 
 _KEYS = frozenset({"U", "c", "v_prime_response", "s_response", "m_user_responses"})
 
@@ -67,8 +67,7 @@ class ProofU:
         check_challenge(self.c, f"{where}.c")
         check_response(self.v_prime_response, params.l_v_prime_commit + 1, f"{where}.v_prime_response")
         check_response(self.s_response, params.l_s_commit + 1, f"{where}.s_response")
-        for index, response in self.m_user_responses.items():
-            check_response(response, params.l_m_commit + 1, f"{where}.m_user_responses[{index}]")
+        check_responses(self.m_user_responses, params.l_m_commit + 1, f"{where}.m_user_responses")
         check_group_element(self.U, public_key, f"{where}.U")
 
     def contributions(self, public_key: PublicKey) -> tuple[mpz, ...]:

@@ -212,7 +212,8 @@ class RangeProver:
             random: the source of randomness.
 
         Raises:
-            UnprovableStatementError: the statement does not hold, or not within the reach of its splitter.
+            MalformedProofError: the statement has no sign.
+            UnprovableStatementError: it does not hold, or not within the reach of its splitter.
         """
         params = public_key.params
         structure = RangeStructure.of(statement)

@@ -66,10 +66,11 @@ class RangeStructure:
         is 1. With `AT_MOST` that makes "less than" of "at most".
 
         Raises:
-            UnprovableStatementError: sign, factor or bound is none that can be proved or sent.
+            MalformedProofError: the sign is none.
+            UnprovableStatementError: factor or bound is none that can be proved or sent.
         """
         if statement.sign not in (AT_LEAST, AT_MOST):
-            raise UnprovableStatementError("unsupported sign: must be 1 or -1")
+            raise MalformedProofError("statement.sign", "is neither 1 nor -1")
         a, k = statement.factor, mpz(statement.bound)
         if statement.squares.count == 3:
             if a != 1:

@@ -414,17 +414,21 @@ class SessionEngine:
         The same caller, path and body as last time, an unchanged status, and no more than ten seconds since the app was active.
         """
         last = session.remembered
-        if (
-            last is None
-            or last.path != path
-            or not last.response
-            or last.session_status is not session.status
-            or session.last_active < self._clock() - RETRY_WINDOW
-            or last.body_hash != sha256(body).digest()
-            or not same_secret(last.authorization, authorization)
-        ):
+        if last is None or not self.is_repeated(session, path, body) or not same_secret(last.authorization, authorization):
             return None
         return last
+
+    def is_repeated(self, session: Session, path: str, body: bytes) -> bool:
+        """Whether a request is the last one once more, whoever sends it; to another caller than the first it is one like any other."""
+        last = session.remembered
+        return (
+            last is not None
+            and last.path == path
+            and bool(last.response)
+            and last.session_status is session.status
+            and session.last_active >= self._clock() - RETRY_WINDOW
+            and last.body_hash == sha256(body).digest()
+        )
 
     def remember(self, session: Session, path: str, body: bytes, *, authorization: str, response: bytes, http_status: int) -> Session:
         """Keep an exchange with the app, refusals too, for `recall`. Answers to callers without the app's secret are not kept."""

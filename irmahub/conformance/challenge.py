@@ -12,6 +12,7 @@ from idemix.errors import MalformedProofError
 from idemix.integers import decode_integer, encode_integer, integer_from_bytes
 from idemix.json_text import parse_json
 from irmahub.conformance.core import Case, Context, Departed, Mismatch, expect_equal, judge
+from irmahub.conformance.reasons import expect_class
 
 
 def matches(document: Mapping[str, Any]) -> bool:
@@ -69,6 +70,8 @@ def _integer_json(record: Mapping[str, Any]) -> Departed | None:
         parsed = parse_json(record["json"], "value")
         value = None if parsed is None else decode_integer(parsed, "value")
     except MalformedProofError as error:
+        if "error" in record:
+            expect_class(record["error"], error)
         return judge(record, accepted="error" not in record, error=error)
     outcome = judge(record, accepted="error" not in record, error=None)
     expect_equal("value", value, None if record["value"] is None else mpz(record["value"]))

@@ -113,11 +113,21 @@ def judge(case: Mapping[str, Any], *, accepted: bool, crashed: bool = False, err
         return None
     if not accepted:
         return None
+    departed = judge_refusal(error)
+    if not may_depart(case):
+        raise Mismatch(f"departs by rule {departed.rule} where departing is not allowed: {error}")
+    return departed
+
+
+def judge_refusal(error: IdemixError) -> Departed:
+    """Find the rule by which we refuse what the reference accepts.
+
+    Raises:
+        Mismatch: there is none.
+    """
     rule = DEPARTURES.get(error.departure or "")
     if rule is None or not isinstance(error, rule.error):
         raise Mismatch(f"refused what the reference accepts, without a rule of docs/compatibility.md: {type(error).__name__}: {error}")
-    if not may_depart(case):
-        raise Mismatch(f"departs by rule {rule.rule} where departing is not allowed: {error}")
     return Departed(rule.rule)
 
 

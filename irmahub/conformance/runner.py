@@ -20,7 +20,7 @@ from irmahub import conformance
 from irmahub.conformance.core import Case, Context, Departed, Mismatch, Shape
 
 #: Modules of the package that are no shapes.
-_NO_SHAPES = frozenset({"core", "reasons", "runner"})
+_NO_SHAPES = frozenset({"core", "reasons", "runner", "server"})
 
 
 @dataclass(slots=True)

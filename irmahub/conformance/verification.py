@@ -20,6 +20,7 @@ from idemix.scheme.configuration import Configuration
 from idemix.timestamp import ED25519, NO_KEYS, TimestampKeys
 from idemix.verification import ProofStatus, Verified, disclosed_to_json, verify_disclosure, verify_signed_message
 from irmahub.conformance.core import Case, Context, Departed, Mismatch, judge
+from irmahub.conformance.reasons import expect_class
 
 
 def matches(document: Mapping[str, Any]) -> bool:
@@ -43,21 +44,24 @@ def test_configuration(schemes: Path, now: int) -> Configuration:
     return configuration
 
 
-def _timestamp_keys(server: Mapping[str, Any] | None, configuration: Configuration) -> TimestampKeys:
+def recorded_timestamp_keys(public_key_hex: str, configuration: Configuration) -> TimestampKeys:
     """The key that the recorder's stand-in trusts; it stood in for the server that each scheme names."""
-    if server is None:
-        return NO_KEYS
-    key = f"{ED25519}-{base64.b64encode(bytes.fromhex(server['trusted_ed25519_public_key_hex'])).decode()}"
+    key = f"{ED25519}-{base64.b64encode(bytes.fromhex(public_key_hex)).decode()}"
     return TimestampKeys.parse({scheme.timestamp_server: [key] for scheme in configuration.schemes.values() if scheme.timestamp_server})
 
 
 def _run(case: Mapping[str, Any], schemes: Path, now: datetime, timestamp_server: Mapping[str, Any] | None) -> Departed | None:
     expected = case["expected"]
     configuration = test_configuration(schemes, int(now.timestamp()))
+    keys = NO_KEYS
+    if timestamp_server is not None:
+        keys = recorded_timestamp_keys(timestamp_server["trusted_ed25519_public_key_hex"], configuration)
     try:
-        verified = _verify(case, configuration, now, _timestamp_keys(timestamp_server, configuration))
+        verified = _verify(case, configuration, now, keys)
     except IdemixError as error:
         refused = expected["verdict"] in (ProofStatus.INVALID.value, "panic", "parse_error")
+        if expected.get("error"):
+            expect_class(expected["error"], error)
         return judge(case, accepted=not refused, crashed=expected["verdict"] == "panic", error=error)
     if expected["verdict"] in ("panic", "parse_error"):
         if verified.status is not ProofStatus.INVALID:
@@ -67,8 +71,9 @@ def _run(case: Mapping[str, Any], schemes: Path, now: datetime, timestamp_server
         if verified.refusal is not None:
             return judge(case, accepted=True, error=verified.refusal)
         raise Mismatch(f"{verified.status.value}, recorded {expected['verdict']}")
-    if _comparable(disclosed_to_json(verified.disclosed)) != _comparable(_without_future(expected.get("disclosed") or [], now)):
-        raise Mismatch(f"disclosed {disclosed_to_json(verified.disclosed)}, recorded {expected.get('disclosed')}")
+    ours, recorded = disclosed_to_json(verified.disclosed), _without_future(expected.get("disclosed") or [], now)
+    if comparable_disclosed(ours) != comparable_disclosed(recorded):
+        raise Mismatch(f"disclosed {ours}, recorded {expected.get('disclosed')}")
     return None
 
 
@@ -108,7 +113,7 @@ def _without_future(disclosed: list[Any], now: datetime) -> list[Any]:
     ]
 
 
-def _comparable(disclosed: list[Any]) -> list[Any]:
+def comparable_disclosed(disclosed: list[Any]) -> list[Any]:
     """Lists of attributes, those of extra ones (whose order is not fixed) without their order."""
     return [
         Counter(json.dumps(attribute, sort_keys=True) for attribute in group)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.addresses import PUBLIC_ONLY, WITH_PRIVATE, AddressPolicy
 from gateway.config import ConfigurationError, GatewayConfig
 from gateway.permissions import Permissions
 from gateway.startup import decode_secret, read_public_key
@@ -121,3 +122,16 @@ def test_options_without_effect_are_told() -> None:
     assert GatewayConfig().options_without_effect == ()
     config = GatewayConfig.from_options({"schemes_update": 5, "static_path": "/srv"})
     assert config.options_without_effect == ("schemes_update", "static_path")
+
+
+def test_what_may_be_called_is_listed() -> None:
+    assert GatewayConfig.from_options({}).outbound_policy == WITH_PRIVATE
+    assert GatewayConfig.from_options({"production": True, "no_tls": True, "no_auth": False}).outbound_policy == PUBLIC_ONLY
+    expected = AddressPolicy.parse(["10.0.0.0/8", "backend"])
+    for value in (["10.0.0.0/8", "backend"], "10.0.0.0/8, backend"):
+        assert GatewayConfig.from_options({"outbound_allow": value}).outbound_policy == expected
+    for empty in ([], ""):
+        assert GatewayConfig.from_options({"outbound_allow": empty}).outbound_policy == PUBLIC_ONLY
+    for wrong in ([1], {"a": "b"}, ["http://backend"], "10.0.0.1/8"):
+        with pytest.raises(ConfigurationError, match="outbound_allow"):
+            GatewayConfig.from_options({"outbound_allow": wrong})

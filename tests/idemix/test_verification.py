@@ -9,17 +9,25 @@ from typing import Any
 import pytest
 from gmpy2 import mpz
 
+from idemix.cl.signature import sign
+from idemix.credential.credential import Credential
+from idemix.credential.metadata import MetadataAttribute, floor_to_week
 from idemix.errors import MalformedProofError
 from idemix.messages import Disclosure, SignedMessage
 from idemix.proofs import build_proof_list
 from idemix.request import DisclosureRequest, SignatureRequest, parse_session_request
+from idemix.scheme.identifiers import AttributeTypeId, CredentialTypeId
 from idemix.timestamp import Timestamp, TimestampSignature
 from idemix.verification import (
     AttributeStatus,
+    DisclosedAttribute,
     IndexOutOfRangeError,
     ProofStatus,
+    RevocationSetting,
+    ShownCredential,
     Verified,
     WrongProofKindError,
+    default_settings,
     disclosed_from_json,
     disclosed_to_json,
     verify_disclosure,
@@ -265,3 +273,43 @@ def test_signed_message_without_nonce_or_context_is_malformed(world: World, fiel
     for wanted in (request, None):
         with pytest.raises(MalformedProofError, match=f"{field}: missing"):
             verify_signed_message(without, wanted, world.configuration, now=world.now)
+
+
+def test_a_credential_signed_after_its_key_had_expired_is_expired(world: World) -> None:
+    one = world.wallet.credentials[0]
+    shown = ShownCredential.of(one.credential.disclosure_builder({1}).commit(mpz(5)).respond(mpz(7)), world.configuration, "proof")
+    signed_at = shown.metadata.signed_at
+    for expires_at, expired in ((signed_at - 1, True), (signed_at, False)):
+        key = replace(shown.public_key, expires_at=expires_at)
+        assert replace(shown, public_key=key).has_expired(signed_at, []) is expired
+
+
+def held(world: World, credential_type: str, secret: mpz) -> HeldCredential:
+    """A credential of a type, issued on a secret key."""
+    kind = world.configuration.credential_types[CredentialTypeId(credential_type)]
+    public_key, private_key = world.keys.signing_key(kind.issuer)
+    signed_at = floor_to_week(int(world.now.timestamp()))
+    metadata = MetadataAttribute.create(credential_type, signed_at=signed_at, expires_at=signed_at + 10**7, key_counter=public_key.counter)
+    values = (secret, metadata.encode(), *(mpz(2 * index + 1) for index in range(len(kind.attributes))))
+    return HeldCredential(kind, Credential(public_key, sign(private_key, public_key, values), values))
+
+
+def test_one_secret_key_for_each_keyshare_server_and_one_for_all_schemes_without(world: World) -> None:
+    """`test` and `test2` have a keyshare server each, irma-demo has none."""
+    request = request_for([[FAMILY_NAME]])
+    demo, other_demo = (held(world, "irma-demo.MijnOverheid.fullName", mpz(secret)) for secret in (11, 12))
+    first, other_first = (held(world, "test.test.mijnirma", mpz(secret)) for secret in (11, 12))
+    second = held(world, "test2.test.mijnirma", mpz(13))
+    for shown, status in (
+        ([demo, other_first, second], ProofStatus.VALID),
+        ([demo, other_demo], ProofStatus.INVALID),
+        ([demo, first, other_first], ProofStatus.INVALID),
+    ):
+        assert verify(world, request, [(shown[0], {4}), *((one, {2}) for one in shown[1:])], [[(0, 4)]]).status is status
+
+
+def test_what_a_disclosed_attribute_shows_and_takes_by_itself() -> None:
+    attribute = DisclosedAttribute(AttributeTypeId(LEVEL), "a value", AttributeStatus.PRESENT, 0)
+    assert "a value" not in repr(attribute)
+    assert (attribute.not_revoked, attribute.not_revoked_before) == (False, None)
+    assert default_settings(CredentialTypeId("a.b.c")) == RevocationSetting(tolerance=600, synced_at=0)

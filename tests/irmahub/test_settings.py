@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.addresses import PUBLIC_ONLY, WITH_PRIVATE, AddressPolicy
 from irmahub.settings import Address, Settings, SettingsError
 
 
@@ -32,6 +33,7 @@ def test_wrong_settings_are_reported_together() -> None:
                 "IRMAHUB_PROXIES": "-1",
                 "IRMAHUB_TIMESTAMP_KEYS": "https://a.example",
                 "IRMAHUB_TABLES_MIB": "lots",
+                "IRMAHUB_OUTBOUND_ALLOW": "10.0.0.0/8,*",
                 "IRMAHUB_LOG_LEVEL": "loud",
                 "IRMAHUB_PRODUCTION": "perhaps",
             }
@@ -46,6 +48,7 @@ def test_wrong_settings_are_reported_together() -> None:
         "IRMAHUB_PROXIES",
         "IRMAHUB_TIMESTAMP_KEYS",
         "IRMAHUB_TABLES_MIB",
+        "IRMAHUB_OUTBOUND_ALLOW",
         "IRMAHUB_LOG_LEVEL",
         "IRMAHUB_PRODUCTION",
     }
@@ -83,3 +86,10 @@ def test_settings_that_do_not_go_together(environment: dict[str, str], variables
 def test_addresses(text: str, address: Address) -> None:
     assert Address.parse(text) == address
     assert Address.parse(str(address)) == address
+
+
+def test_what_may_be_called() -> None:
+    assert Settings.from_environment({}).outbound_policy == WITH_PRIVATE
+    assert Settings.from_environment({"IRMAHUB_OUTBOUND_ALLOW": "none"}).outbound_policy == PUBLIC_ONLY
+    found = Settings.from_environment({"IRMAHUB_OUTBOUND_ALLOW": "10.0.0.0/8, backend"}).outbound_policy
+    assert found == AddressPolicy.parse(["10.0.0.0/8", "backend"])

@@ -6,23 +6,17 @@ replayed as they are.
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import jwt
-from flask import Flask, Response, g
-from structlog.testing import capture_logs
-from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from gateway.app import create_app
 from gateway.config import ConfigurationError, GatewayConfig, RequestorConfig
 from gateway.errors import PermissionRefusedError
 from gateway.permissions import NO_PERMISSIONS, PermissionJudge, Permissions, Permitted, Verdict
-from gateway.runtime import Gateway
 from gateway.scheme_files import read_tree
 from gateway.schemes import FixedSchemes, SchemeSource, read_key_folder
 from gateway.startup import decode_secret
@@ -30,13 +24,14 @@ from idemix.errors import IdemixError, MalformedRequestError
 from idemix.request import Action, parse_revocation_request, parse_session_request
 from idemix.scheme.configuration import Configuration
 from irmahub.conformance.core import Case, Context, Departed, Mismatch, judge
+from irmahub.conformance.server import Answer, Server
 from irmahub.conformance.verification import test_configuration
 
 #: Moment of the recordings that do not give one themselves.
-_RECORDED_AT: Final = datetime(2026, 11, 23, 20, tzinfo=UTC)
+RECORDED_AT: Final = datetime(2026, 11, 23, 20, tzinfo=UTC)
 
 #: Texts in Go's own words, and texts that name a file of the recording machine; only their class is compared.
-_FOREIGN_TEXTS: Final = re.compile(
+FOREIGN_TEXTS: Final = re.compile(
     r"json: |invalid character |unexpected end of JSON|illegal base64|crypto/rsa|failed to base64|failed to read key of .*: failed to stat|"
     r"invalid key: |x509: |Invalid JWT body: (?:json: |invalid character )|asn1: |strconv\."
 )
@@ -55,65 +50,18 @@ _CLAIMS: Final = {
 def _real_schemes(schemes: Path) -> SchemeSource:
     """irma-demo, whose private keys lie in it, and pbdf, which has none."""
     trees = [read_tree(schemes / name) for name in ("irma-demo", "pbdf")]
-    configuration, problems = Configuration.load(trees, now=int(_RECORDED_AT.timestamp()))
+    configuration, problems = Configuration.load(trees, now=int(RECORDED_AT.timestamp()))
     if problems:
         raise Mismatch(f"the schemes do not verify: {problems[0]}")
     return FixedSchemes(configuration)
 
 
-@dataclass(frozen=True, slots=True)
-class _Exchange:
-    """An answer of ours.
-
-    Attributes:
-        status, content_type, body: of the answer; a JSON body is decoded.
-        error: the error that it tells of.
-    """
-
-    status: int
-    content_type: str
-    body: Any
-    error: Exception | None
-
-
-class _Server:
-    """A gateway with a clock that can be set, asked without a socket."""
-
-    def __init__(self, config: GatewayConfig, schemes: SchemeSource) -> None:
-        self.now = _RECORDED_AT
-        with capture_logs():
-            self._app: Flask = create_app(config, clock=lambda: self.now, schemes=schemes, background=False)
-        self._error: Exception | None = None
-        self._app.after_request(self._note)
-        self.gateway = cast(Gateway, self._app.extensions["gateway"])
-
-    def _note(self, response: Response) -> Response:
-        self._error = g.get("refusal")
-        return response
-
-    def send(self, method: str, target: str, headers: Sequence[tuple[str, str]], body: bytes) -> _Exchange:
-        builder = EnvironBuilder(path="/", method=method, headers=list(headers), data=body)
-        environ = builder.get_environ()
-        path, _, query = target.partition("?")
-        environ |= {"PATH_INFO": path, "QUERY_STRING": query, "REQUEST_URI": target, "RAW_URI": target}
-        if not any(name.lower() == "content-type" for name, _ in headers):
-            environ.pop("CONTENT_TYPE", None)
-        self._error = None
-        # What the gateway logs would stand between the lines of the report.
-        with capture_logs():
-            chunks, status, answer_headers = run_wsgi_app(self._app, environ, buffered=True)
-        content = b"".join(chunks).decode()
-        content_type = answer_headers.get("Content-Type", "")
-        decoded = json.loads(content) if content_type.startswith("application/json") else content
-        return _Exchange(int(status.split()[0]), content_type, decoded, self._error)
-
-
 def _compare_text(what: str, ours: str, recorded: str) -> None:
-    if ours != recorded and not _FOREIGN_TEXTS.match(recorded):
+    if ours != recorded and not FOREIGN_TEXTS.match(recorded):
         raise Mismatch(f"{what} is {ours!r}, recorded is {recorded!r}")
 
 
-def _compare_refusal(ours: _Exchange, status: int, error: str | None, message: str) -> None:
+def _compare_refusal(ours: Answer, status: int, error: str | None, message: str) -> None:
     body = ours.body if isinstance(ours.body, dict) else {}
     if (ours.status, body.get("error")) != (status, error):
         raise Mismatch(f"answered {ours.status} {body.get('error')}: {body.get('message')}, recorded is {status} {error}: {message}")
@@ -121,12 +69,12 @@ def _compare_refusal(ours: _Exchange, status: int, error: str | None, message: s
         _compare_text("the message", body.get("message", ""), message)
 
 
-def _require_documented(ours: _Exchange) -> None:
+def _require_documented(ours: Answer) -> None:
     if not 400 <= ours.status < 500:
         raise Mismatch(f"answered {ours.status} where the reference crashed: a documented error was expected")
 
 
-def _idemix_error(ours: _Exchange) -> IdemixError:
+def _idemix_error(ours: Answer) -> IdemixError:
     if not isinstance(ours.error, IdemixError):
         raise Mismatch(f"refused with status {ours.status} without an error of the table: {ours.body}")
     return ours.error
@@ -137,19 +85,19 @@ def _idemix_error(ours: _Exchange) -> IdemixError:
 
 def authentication_cases(document: Mapping[str, Any], context: Context) -> Iterator[Case]:
     """The exchanges of auth.json."""
-    server: list[_Server] = []
+    server: list[Server] = []
 
-    def the_server() -> _Server:
+    def the_server() -> Server:
         if not server:
             config = GatewayConfig.from_options(document["configuration"], lower_case_names=True)
-            server.append(_Server(config, _real_schemes(context.schemes)))
+            server.append(Server(config, _real_schemes(context.schemes), RECORDED_AT))
         return server[0]
 
     for case in document["cases"]:
         yield Case("cases", case["name"], partial(_auth, case, the_server))
 
 
-def _auth(case: Mapping[str, Any], the_server: Callable[[], _Server]) -> Departed | None:
+def _auth(case: Mapping[str, Any], the_server: Callable[[], Server]) -> Departed | None:
     server = the_server()
     server.now = _moment(case)
     headers = case["headers"]
@@ -180,7 +128,7 @@ def _moment(case: Mapping[str, Any]) -> datetime:
     """When a case was recorded, from the times in its token."""
     token = case.get("jwt")
     if token is None:
-        return _RECORDED_AT
+        return RECORDED_AT
     sent = _sent_claims(case["body_as_sent"])
     given = token.get("claims")
     for name, value in given.items() if isinstance(given, Mapping) else ():
@@ -190,7 +138,7 @@ def _moment(case: Mapping[str, Any]) -> datetime:
         if isinstance(value, Mapping) and "now_plus" in value and name in sent:
             seconds = float(sent[name]) / (1000 if value.get("as") == "milliseconds" else 1)
             return datetime.fromtimestamp(int(seconds) - value["now_plus"] + (2 if "fraction" in value["as"] else 0), UTC)
-    return datetime.fromtimestamp(sent["iat"], UTC) if isinstance(sent.get("iat"), int) and sent["iat"] > 0 else _RECORDED_AT
+    return datetime.fromtimestamp(sent["iat"], UTC) if isinstance(sent.get("iat"), int) and sent["iat"] > 0 else RECORDED_AT
 
 
 def _sent_claims(body: str) -> Mapping[str, Any]:
@@ -223,7 +171,7 @@ def _described_body(description: str) -> bytes:
     raise Mismatch(f"the body is described in words that are not understood: {description}")
 
 
-def _compare_accepted(ours: _Exchange, recorded: Mapping[str, Any]) -> None:
+def _compare_accepted(ours: Answer, recorded: Mapping[str, Any]) -> None:
     if ours.status != recorded["status"]:
         raise Mismatch(f"answered {ours.status}, recorded is {recorded['status']}")
     _compare_text("the content type", ours.content_type, recorded["headers"].get("Content-Type", ""))
@@ -246,13 +194,13 @@ def permission_cases(document: Mapping[str, Any], context: Context) -> Iterator[
     """The configurations and requests of permissions.json."""
     configurations = {entry["id"]: entry for entry in document["configurations"]}
     key = document.get("publickey_requestor_private_key", "")
-    servers: dict[str, _Server] = {}
+    servers: dict[str, Server] = {}
 
-    def server_of(name: str) -> _Server:
+    def server_of(name: str) -> Server:
         if name not in servers:
             servers.clear()
             config = GatewayConfig.from_options(configurations[name]["config"], command_defaults=False)
-            servers[name] = _Server(config, _real_schemes(context.schemes))
+            servers[name] = Server(config, _real_schemes(context.schemes), RECORDED_AT)
         return servers[name]
 
     for entry in configurations.values():
@@ -267,20 +215,20 @@ def _start(entry: Mapping[str, Any], schemes: Path) -> Departed | None:
     startup = entry["startup"]
     accepted = startup["verdict"] == "accepted"
     try:
-        _Server(GatewayConfig.from_options(entry["config"], command_defaults=False), _real_schemes(schemes))
+        Server(GatewayConfig.from_options(entry["config"], command_defaults=False), _real_schemes(schemes), RECORDED_AT)
     except ConfigurationError as error:
         if accepted:
             return judge(named, accepted=True, error=error)
         messages = {problem.message for problem in error.problems}
         for recorded in startup.get("errors") or [startup["error"]]:
-            if recorded not in messages and not _FOREIGN_TEXTS.match(recorded):
+            if recorded not in messages and not FOREIGN_TEXTS.match(recorded):
                 raise Mismatch(f"did not report {recorded!r}, but {sorted(messages)}") from error
         return None
     return judge(named, accepted=accepted, crashed=startup["verdict"] == "crash", error=None)
 
 
 def _permission(
-    case: Mapping[str, Any], config: Mapping[str, Any], server_of: Callable[[str], _Server], schemes: Path, key: str
+    case: Mapping[str, Any], config: Mapping[str, Any], server_of: Callable[[str], Server], schemes: Path, key: str
 ) -> Departed | None:
     named = {**case, "name": case["id"]}
     departed = _judged(named, _verdict(case, config, schemes))
@@ -326,7 +274,7 @@ def _judged(case: Mapping[str, Any], verdict: Verdict | IdemixError) -> Departed
     return judge(case, accepted=recorded == "allowed", crashed=recorded == "crash", error=refusal)
 
 
-def _posted(case: Mapping[str, Any], config: Mapping[str, Any], server: _Server, key: str) -> Departed | None:
+def _posted(case: Mapping[str, Any], config: Mapping[str, Any], server: Server, key: str) -> Departed | None:
     """Send the request through the whole API."""
     recorded = case["http"]
     headers, body = _signed(case, config, server.now, key)
@@ -395,15 +343,14 @@ def _table_permission(case: Mapping[str, Any]) -> Departed | None:
 
 def jwt_cases(group: Mapping[str, Any], context: Context) -> Iterator[Case]:
     """The JWTs of requests.json."""
-    server: list[_Server] = []
+    server: list[Server] = []
 
-    def the_server() -> _Server:
+    def the_server() -> Server:
         if not server:
             now = datetime.fromtimestamp(group["evaluated_at"], UTC)
             keys = read_key_folder(context.schemes / "testdata" / "privatekeys")
             schemes = FixedSchemes(test_configuration(context.schemes, group["evaluated_at"]), keys)
-            server.append(_Server(_jwt_config(group), schemes))
-            server[0].now = now
+            server.append(Server(_jwt_config(group), schemes, now))
         return server[0]
 
     for case in group["cases"]:
@@ -424,7 +371,7 @@ def _jwt_config(group: Mapping[str, Any]) -> GatewayConfig:
     return GatewayConfig(url="https://irma.example.com/irma/", requestors=requestors, max_request_age=group["max_request_age"])
 
 
-def _jwt(case: Mapping[str, Any], the_server: Callable[[], _Server]) -> Departed | None:
+def _jwt(case: Mapping[str, Any], the_server: Callable[[], Server]) -> Departed | None:
     ours = the_server().send("POST", "/session", [("Content-Type", case.get("content_type", "text/plain"))], case["jwt"].encode())
     if ours.status == 200:
         judge(case, accepted=case["verdict"] == "accepted", error=None)

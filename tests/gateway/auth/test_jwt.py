@@ -331,12 +331,12 @@ class Published:
 
 @pytest.mark.feature("D4.6")
 def test_published_keys_are_found_by_kid() -> None:
-    published = Published({"a": EC_KEY.public_key(), "b": ED_KEY.public_key()})
+    published = Published({"a": EC_KEY.public_key(), "b": ED_KEY.public_key(), "d": ec.generate_private_key(ec.SECP384R1()).public_key()})
     key = DirectoryKey(6, AuthMethod.PUBLICKEY, jwks_url="https://shop.example/jwks")
     assert ask(jwt.encode(CLAIMS, EC_KEY, algorithm="ES256", headers={"kid": "a"}), key, published=published) == "shop"
     assert ask(jwt.encode(CLAIMS, ED_KEY, algorithm="EdDSA", headers={"kid": "b"}), key, HMAC_KEY, published=published) == "shop"
     assert published.asked == [("https://shop.example/jwks", "a"), ("https://shop.example/jwks", "b")]
-    for algorithm, signer, kid in (("EdDSA", ED_KEY, "a"), ("ES256", EC_KEY, "b"), ("RS256", RSA_KEY, "c")):
+    for algorithm, signer, kid in (("EdDSA", ED_KEY, "a"), ("ES256", EC_KEY, "b"), ("RS256", RSA_KEY, "c"), ("ES256", EC_KEY, "d")):
         with pytest.raises(AuthenticationError, match="verification error"):
             ask(jwt.encode(CLAIMS, signer, algorithm=algorithm, headers={"kid": kid}), key, published=published)
     with pytest.raises(AuthenticationError, match="does not fetch the keys"):

@@ -1,5 +1,7 @@
 """Primes."""
 
+from collections import Counter
+
 import gmpy2
 import pytest
 from gmpy2 import mpz
@@ -17,6 +19,18 @@ def test_prime_lies_in_its_range(start_bits: int, length_bits: int) -> None:
     for prime in primes:
         assert 0 < prime - (1 << start_bits) < 1 << length_bits
         assert gmpy2.is_prime(prime, 40)
+
+
+def test_primes_come_from_all_over_their_range() -> None:
+    random = SeededRandom("spread")
+    found = [random_prime_in_range(60, 16, random) for _ in range(800)]
+    parts = Counter(int(prime - (1 << 60)) >> 13 for prime in found)
+    assert sorted(parts) == list(range(8))
+    assert max(parts.values()) < 2 * min(parts.values())
+    for modulus in (3, 4, 5):
+        classes = Counter(int(prime % modulus) for prime in found)
+        assert len(classes) == sum(gmpy2.gcd(residue, modulus) == 1 for residue in range(modulus))
+        assert max(classes.values()) < 1.5 * min(classes.values())
 
 
 @pytest.mark.parametrize(("start", "step"), [(mpz(3) << 100 | 3, 4), (mpz(5) << 100 | 5, 8)])

@@ -112,3 +112,24 @@ def test_a_forked_process_has_a_pool_of_its_own(pool: PrimePool) -> None:
         assert answer.read() == f"0 {SIZE}"
     assert os.waitpid(child, 0)[1] == 0
     assert pool.held(PARAMS) == SIZE
+
+
+class ExtremeRandom:
+    """Gives the largest number for the place of the window, and an order for what is in it."""
+
+    def bits(self, length: int) -> mpz:
+        return mpz(0)
+
+    def below(self, bound: int | mpz) -> mpz:
+        return mpz(bound) - 1
+
+
+def test_primes_reach_up_to_the_end_of_their_range() -> None:
+    end = (mpz(1) << PARAMS.l_e - 1) + (mpz(1) << PARAMS.l_e_prime - 1)
+    assert end - 4096 < find_prime(PARAMS, ExtremeRandom()) <= end
+
+
+def test_a_started_pool_has_a_thread_that_keeps_no_process_alive(pool: PrimePool) -> None:
+    pool.start()
+    (thread,) = (thread for thread in threading.enumerate() if thread.name == "prime-pool")
+    assert thread.daemon

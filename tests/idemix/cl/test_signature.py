@@ -125,3 +125,23 @@ def test_long_attributes_are_hashed() -> None:
 def test_other_json_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(MalformedProofError):
         CLSignature.from_json({**SIGNATURE.to_json(), **change})
+
+
+class ExtremeRandom:
+    """Gives the smallest or the largest numbers."""
+
+    def __init__(self, largest: bool) -> None:
+        self._largest = largest
+
+    def bits(self, length: int) -> mpz:
+        return (mpz(1) << length) - 1 if self._largest else mpz(0)
+
+    def below(self, bound: int | mpz) -> mpz:
+        return mpz(bound) - 1 if self._largest else mpz(0)
+
+
+@pytest.mark.parametrize("largest", [False, True])
+def test_the_blinding_has_its_length_whatever_the_randomness(largest: bool) -> None:
+    signature, _ = sign_commitment(PAIR.private, KEY, ATTRIBUTES, mpz(1), ExtremeRandom(largest), prime=SIGNATURE.e)
+    end = mpz(1) << KEY.params.l_v
+    assert signature.v == (end - 1 if largest else end >> 1)

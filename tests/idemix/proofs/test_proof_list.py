@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from idemix.cl.signature import sign
 from idemix.credential.credential import Credential, generate_secret_key
 from idemix.departures import DEPARTURES
-from idemix.errors import ChallengeMismatchError, IdemixError, InvalidProofError, MalformedProofError
+from idemix.errors import ChallengeMismatchError, IdemixError, InvalidProofError, MalformedProofError, ProofRuleError
 from idemix.json_text import parse_json
 from idemix.keys.public import PublicKey
 from idemix.proofs import CommitmentBuilder, ProofD, ProofList, ProofU, build_proof_list, verify_proof_list
-from idemix.rangeproof import AT_LEAST, Statement
+from idemix.rangeproof import AT_LEAST, Statement, UnprovableStatementError
 from idemix.rangeproof.proof import range_contributions
 from tests.idemix.revocation.chain import make_chain
 from tests.support.keys import key_pair
@@ -126,6 +126,8 @@ def test_another_session_is_refused(changes: dict[str, object]) -> None:
         pytest.param([OTHER_KEY, KEY], {}, IdemixError, id="another key"),
         pytest.param(KEYS, {"keyshare_groups": ["."]}, MalformedProofError, id="too few groups"),
         pytest.param(KEYS, {"blind_indices": [None]}, MalformedProofError, id="too few blind sets"),
+        pytest.param(KEYS, {"revocation_indices": [None]}, MalformedProofError, id="too few revocation indices"),
+        pytest.param(KEYS, {"revocation_indices": [None] * 3}, MalformedProofError, id="too many revocation indices"),
         pytest.param(KEYS, {"blind_indices": [None, {3}]}, MalformedProofError, id="a share too much"),
         pytest.param(KEYS, {"blind_indices": [None, {3, 4, 5}]}, MalformedProofError, id="a share too few"),
         pytest.param(KEYS, {"blind_indices": [None, {3, 4}]}, MalformedProofError, id="another share"),
@@ -364,3 +366,37 @@ def test_a_list_reads_as_a_sequence() -> None:
     assert len(PROOFS) == 2
     assert list(PROOFS) == [PROOFS[0], PROOFS[1]]
     assert isinstance(PROOFS[1], ProofU)
+
+
+def test_a_challenge_longer_than_a_hash_is_refused_before_anything_is_computed() -> None:
+    for proof in PROOFS:
+        longest = replace(proof, c=(mpz(1) << 256) - 1)
+        longest.check_structure(KEY)
+        with pytest.raises(ChallengeMismatchError, match=r"^proof\.c: longer"):
+            replace(proof, c=mpz(1) << 256).check_structure(KEY)
+
+
+def test_each_proof_has_its_key() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        PROOFS.contributions([KEY])
+
+
+def test_faults_name_the_list_where_nothing_else_is_given() -> None:
+    with pytest.raises(MalformedProofError, match=r"^proofs: expected a list"):
+        ProofList.from_json({})
+    with pytest.raises(MalformedProofError, match=r"^proof\.A: "):
+        ProofD.from_json({})
+    with pytest.raises(MalformedProofError, match=r"^proof\.U: "):
+        ProofU.from_json({})
+
+
+def test_an_element_without_its_number_departs_from_nothing() -> None:
+    for name, departure in (("A", None), ("U", None), ("a", "unknown-proof-key"), ("u", "unknown-proof-key")):
+        with pytest.raises(ProofRuleError) as refusal:
+            ProofList.from_json([{name: None}])
+        assert refusal.value.departure == departure
+
+
+def test_a_statement_on_the_attribute_after_the_last_cannot_be_proved() -> None:
+    with pytest.raises(UnprovableStatementError):
+        FIRST.disclosure_builder({1}, RANDOM, {len(FIRST.attributes): [Statement(AT_LEAST, 18)]})

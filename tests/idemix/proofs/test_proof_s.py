@@ -6,7 +6,7 @@ import pytest
 from gmpy2 import mpz
 
 from idemix.cl.signature import CLSignature, sign_commitment
-from idemix.errors import InvalidProofError, MalformedProofError
+from idemix.errors import InvalidProofError, MalformedProofError, ResponseSizeError
 from idemix.proofs.proof_s import ProofS, prove_signature
 from tests.support.keys import key_pair
 from tests.support.randomness import SeededRandom
@@ -45,3 +45,11 @@ def test_anything_else_is_refused(proof: ProofS, signature: CLSignature, nonce: 
 def test_other_json_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(MalformedProofError):
         ProofS.from_json({**PROOF.to_json(), **change})
+
+
+def test_a_response_that_is_equal_modulo_the_order_but_longer_is_refused() -> None:
+    """The equation holds for it; only the length tells."""
+    order = PAIR.private.order
+    longer = PROOF.e_response + order * ((mpz(1) << KEY.params.l_n) // order + 1)
+    with pytest.raises(ResponseSizeError, match=r"proof\.e_response"):
+        replace(PROOF, e_response=longer).verify(KEY, SIGNATURE, context=1, nonce=77)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from idemix.errors import MalformedProofError
 from idemix.rangeproof import AT_LEAST, AT_MOST, RangeStructure, Statement, ThreeSquares, UnprovableStatementError
 
 THREE = ThreeSquares(1000)
@@ -25,8 +26,6 @@ def test_the_shape_follows_from_the_statement(statement: Statement, structure: t
 @pytest.mark.parametrize(
     "statement",
     [
-        pytest.param(Statement(0, 18), id="no sign"),
-        pytest.param(Statement(2, 18), id="another sign"),
         pytest.param(Statement(AT_LEAST, -1), id="a negative bound"),
         pytest.param(Statement(AT_LEAST, 0, squares=THREE), id="a bound that becomes negative"),
         pytest.param(Statement(AT_LEAST, 18, factor=0), id="no factor"),
@@ -37,6 +36,12 @@ def test_the_shape_follows_from_the_statement(statement: Statement, structure: t
 def test_statements_that_have_no_shape(statement: Statement) -> None:
     with pytest.raises(UnprovableStatementError):
         RangeStructure.of(statement)
+
+
+@pytest.mark.parametrize("sign", [0, 2])
+def test_a_statement_without_sign_is_malformed(sign: int) -> None:
+    with pytest.raises(MalformedProofError, match=r"statement\.sign"):
+        RangeStructure.of(Statement(sign, 18))
 
 
 @pytest.mark.parametrize("statement", [Statement(AT_LEAST, 18), Statement(AT_LEAST, 18, squares=THREE)])
