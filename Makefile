@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
+FRONTENDS := tests/frontends/node_modules/.package-lock.json
 
 # Where the recorded vectors and schemes lie; the tests look in the same place.
 IRMAHUB_SHARED ?= $(abspath ../shared)
@@ -24,7 +25,11 @@ $(READY): requirements/dev.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-system-packages: ## Install Chromium, Redis and PostgreSQL where they are missing
+$(FRONTENDS): tests/frontends/package-lock.json | system-packages
+	cd tests/frontends && npm ci
+	@touch $@
+
+system-packages: ## Install Chromium, Redis, PostgreSQL and Node.js where they are missing
 	@tools/system-packages
 
 format: $(READY) ## Write the code in the common layout
@@ -38,7 +43,7 @@ lint: $(READY) ## Check the code's layout and habits
 types: $(READY) ## Check the types of the engine and the gateway
 	$(BIN)/mypy
 
-test: $(READY) system-packages ## Run every test that fits in half an hour
+test: $(READY) system-packages $(FRONTENDS) ## Run every test that fits in half an hour
 	$(BIN)/pytest -m "not long" $(ARGS)
 
 test-long: $(READY) system-packages ## Run scale, full fuzz, mutation and load; writes docs/measurements
@@ -85,5 +90,5 @@ wheel: $(READY) ## Build the wheel into dist/
 	$(BIN)/python -m hatchling build --target wheel
 
 clean: ## Remove what was built, and the virtual environment
-	rm -rf $(VENV) .coverage build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) tests/frontends/node_modules .coverage build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -5,6 +5,8 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from gateway.addresses import PUBLIC_ONLY, AddressPolicy
+
 #: A server looks for a new version every 60 minutes by default (spec of scheme updates, section 3).
 UPDATE_INTERVAL = timedelta(minutes=60)
 
@@ -22,7 +24,7 @@ class ConsoleSettings:
         gateway_url: where backends and apps reach the gateway; a request for its host needs no permission.
         redis_url: carries changes to the workers at once, or None.
         production: demands https for fetching back and the long waiting period for every scheme.
-        allow_private_addresses: git addresses and public addresses in private ranges may be reached.
+        outbound: which hosts git addresses and public addresses may name.
         demo_waiting_period: how long a new key of a demo scheme must have been seen live before it may issue.
         waiting_period: the same for other schemes, at least two update intervals.
         modulus_bits: the size of new issuer keys.
@@ -39,7 +41,7 @@ class ConsoleSettings:
     gateway_url: str
     redis_url: str | None = None
     production: bool = False
-    allow_private_addresses: bool = False
+    outbound: AddressPolicy = PUBLIC_ONLY
     demo_waiting_period: timedelta = timedelta(0)
     waiting_period: timedelta = 2 * UPDATE_INTERVAL
     modulus_bits: int = 2048

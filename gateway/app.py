@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import Final
 
 import structlog
@@ -17,6 +18,7 @@ from idemix.session.randomness import Randomness, SystemRandomness
 from . import client_api, cors, frontend_api, requestor_api
 from .auth.base import Authenticator
 from .auth.hmac import HmacAuthenticator
+from .auth.jwks import JwksCache
 from .auth.none import NoAuthenticator
 from .auth.publickey import PublicKeyAuthenticator
 from .auth.published import PublishedKeys
@@ -29,10 +31,12 @@ from .errors import INTERNAL_ERROR, InvalidRequestError, TooManyRequestsError, r
 from .events import EventHub
 from .key_use import KeyUse
 from .limiter import limiter_beside
+from .outbound import OutboundClient
 from .permissions import NO_PERMISSIONS
 from .requestors.directory import DirectoryRequestor, RequestorDirectory
 from .requestors.service import Requestors
 from .runtime import Gateway, authorization, current_gateway, empty_response, json_response, load_client_session, require_token
+from .scheme_updates import SchemeUpdates
 from .schemes import CustodyKeys, FixedSchemes, SchemeDirectories, SchemeSource
 from .sessions import NoArchive, SessionArchive, Sessions
 from .startup import checked_directory
@@ -59,7 +63,7 @@ def create_app(
     archive: SessionArchive | None = None,
     store: SessionStore | None = None,
     published_keys: PublishedKeys | None = None,
-    calls: RequestorCalls | None = None,
+    outbound: OutboundClient | None = None,
     background: bool = True,
 ) -> Flask:
     """Make the gateway.
@@ -73,20 +77,25 @@ def create_app(
         changes: tells when requestors, schemes or issuer keys change.
         archive: keeps records of sessions.
         store: where sessions live, by default as the configuration says.
-        published_keys: fetches the keys that requestors publish; None where nothing is fetched.
-        calls: reaches the requestors' servers.
+        published_keys: fetches the keys that requestors publish; by default from where `outbound` may call.
+        outbound: calls the requestors' servers; by default as the configuration allows.
         background: whether time-outs are looked for, uses of keys written, and primes found ahead, without a request.
 
     Raises:
         ConfigurationError: with every fault of the configuration.
     """
     config = config.with_local_url()
+    updates: SchemeUpdates | None = None
     if schemes is None:
         schemes = _scheme_source(config, custody_keys, clock)
+        if background and isinstance(schemes, SchemeDirectories):
+            updates = _scheme_updates(config, schemes, clock)
+            updates.prepare()
     pepper = secrets.token_bytes(32) if requestors is None else requestors.snapshot().pepper
     configured, signer = checked_directory(config, schemes.current, clock, pepper=pepper, has_database=requestors is not None)
     directory = (lambda: configured) if requestors is None else _joined(configured, requestors.snapshot)
-    calls = calls or RequestorCalls(signer, appends_slash=config.callback_url_slash)
+    outbound = outbound or OutboundClient(config.outbound_policy)
+    calls = RequestorCalls(signer, outbound, appends_slash=config.callback_url_slash)
     store = store or open_store(config, clock)
     primes = PrimePool()
     key_use = None if requestors is None else KeyUse(clock, requestors.keys_used)
@@ -110,6 +119,8 @@ def create_app(
     periodic = Background(sessions.sweep, suspensions.follow, *(one.write_if_due for one in written))
 
     def close() -> None:
+        if updates is not None:
+            updates.stop()
         periodic.stop()
         primes.stop()
         for one in written:
@@ -119,8 +130,8 @@ def create_app(
             hub.close()
         store.close()
 
-    authenticators = _authenticators(config, clock, published_keys)
-    gateway = Gateway(config, sessions, store, hub, schemes, directory, authenticators, key_use, signer, close)
+    authenticators = _authenticators(config, clock, published_keys or JwksCache(outbound, https_only=config.production))
+    gateway = Gateway(config, sessions, store, hub, schemes, directory, authenticators, key_use, signer, updates, close)
     if changes is not None:
         changes.on(Topic.SCHEMES, schemes.reload)
         changes.on(Topic.ISSUER_KEYS, schemes.reload)
@@ -128,6 +139,8 @@ def create_app(
     if background:
         periodic.start()
         primes.start()
+        if updates is not None:
+            updates.start()
     for option in config.options_without_effect:
         log.warning("config.option_without_effect", option=option)
     prefix = config.api_prefix.rstrip("/")
@@ -155,7 +168,23 @@ def _scheme_source(config: GatewayConfig, custody_keys: CustodyKeys | None, cloc
     return SchemeDirectories(config.schemes_path, config.privkeys, custody_keys, clock)
 
 
-def _authenticators(config: GatewayConfig, clock: Clock, published: PublishedKeys | None) -> tuple[Authenticator, ...]:
+def _scheme_updates(config: GatewayConfig, schemes: SchemeDirectories, clock: Clock) -> SchemeUpdates:
+    if config.schemes_path is None:
+        raise ValueError("there is no folder of schemes")
+    updates = SchemeUpdates(
+        config.schemes_path,
+        schemes,
+        OutboundClient(config.outbound_policy),
+        clock,
+        interval=timedelta(minutes=config.schemes_update),
+        https_only=config.production,
+        assets_path=config.schemes_assets_path,
+    )
+    schemes.updater = updates.look_for
+    return updates
+
+
+def _authenticators(config: GatewayConfig, clock: Clock, published: PublishedKeys) -> tuple[Authenticator, ...]:
     if config.no_auth:
         return (NoAuthenticator(),)
     age, skew = config.max_request_age, config.clock_skew

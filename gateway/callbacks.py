@@ -11,25 +11,21 @@ import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from typing import Final
 
-import httpx
 import structlog
 
 from idemix.session.session import Session
 
+from .addresses import AddressRefusedError
 from .config import MAX_BODY_BYTES
+from .outbound import OutboundClient, UnreachableError, UnusableAnswerError
 from .result_jwt import ResultSigner
 
 log = structlog.get_logger(__name__)
 
-TIMEOUT_SECONDS: Final = 20.0
-#: How long an answer's body may take, once it has begun.
-ANSWER_SECONDS: Final = 20.0
 RETRIES: Final = 2
 RETRY_SECONDS: Final = 0.15
-USER_AGENT: Final = "irmago"
 #: So many that some requestors whose servers do not answer do not keep the others from their results.
 _WORKERS: Final = 32
 
@@ -43,30 +39,24 @@ class RequestorCalls:
 
     Args:
         signer: signs results; None to send them as plain JSON.
+        client: calls the addresses; closed with this.
         appends_slash: whether `/` goes behind callback URLs, as with the reference's client.
         sleep: waits between attempts.
-        transport: carries the calls; by default the network.
     """
 
     def __init__(
         self,
         signer: ResultSigner | None,
+        client: OutboundClient,
         *,
         appends_slash: bool = True,
         sleep: Callable[[float], None] = time.sleep,
-        transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._signer = signer
+        self._client = client
         self._appends_slash = appends_slash
         self._sleep = sleep
-        self._transport = transport
         self._pool = ThreadPoolExecutor(max_workers=_WORKERS, thread_name_prefix="callback")
-
-    @cached_property
-    def _client(self) -> httpx.Client:
-        """Made when first used: reading the trusted certificates takes a while."""
-        headers = {"User-Agent": USER_AGENT}
-        return httpx.Client(transport=self._transport, timeout=TIMEOUT_SECONDS, headers=headers, follow_redirects=False)
 
     def send_result(self, session: Session) -> None:
         """Post the result of an ended session to its callback URL, in the background; failures are only logged."""
@@ -87,57 +77,42 @@ class RequestorCalls:
         url = session.request.next_session_url
         if url is None:
             raise ValueError("the session has no next session")
-        status, body = self._post(url, session, _read)
-        if status == httpx.codes.NO_CONTENT:
+        status, body = self._post(url, session, max_bytes=MAX_BODY_BYTES)
+        if status == 204:
             return None
-        if status != httpx.codes.OK:
+        if status != 200:
             raise RequestorCallError(f"the requestor's server answered with status {status}")
         return body
 
     def close(self) -> None:
         """Wait for the callbacks under way, and close the connections."""
         self._pool.shutdown()
-        if "_client" in vars(self):
-            self._client.close()
+        self._client.close()
 
     def _callback(self, url: str, session: Session) -> None:
         try:
-            status, _ = self._post(url, session, lambda _: b"")
+            status, _ = self._post(url, session, max_bytes=None)
         except RequestorCallError as error:
             log.warning("callback.failed", requestor=session.requestor, error=str(error))
             return
-        if status >= httpx.codes.BAD_REQUEST:
+        if status >= 400:
             log.warning("callback.failed", requestor=session.requestor, status=status)
 
-    def _post(self, url: str, session: Session, read: Callable[[httpx.Response], bytes]) -> tuple[int, bytes]:
-        """Post a result; gives the status of the answer, and what `read` takes of its body."""
+    def _post(self, url: str, session: Session, *, max_bytes: int | None) -> tuple[int, bytes]:
+        """Post a result; gives the status and the body of the answer."""
         if self._signer is None:
             content, kind = json.dumps(session.result.to_json()), "application/json; charset=UTF-8"
         else:
             content, kind = self._signer.sign_result(session), "text/plain; charset=UTF-8"
         for attempt in range(RETRIES + 1):
             try:
-                with self._client.stream("POST", url, content=content.encode(), headers={"Content-Type": kind}) as response:
-                    return response.status_code, read(response)
-            except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
-                raise RequestorCallError("the address cannot be used") from error
-            except httpx.TransportError as error:
+                answer = self._client.request("POST", url, content=content.encode(), headers={"Content-Type": kind}, max_bytes=max_bytes)
+            except UnreachableError as error:
                 if attempt == RETRIES:
-                    raise RequestorCallError(f"the requestor's server cannot be reached: {type(error).__name__}") from error
+                    raise RequestorCallError(str(error)) from error
                 self._sleep(RETRY_SECONDS)
-            except httpx.HTTPError as error:
-                raise RequestorCallError(f"the requestor's answer cannot be read: {type(error).__name__}") from error
+            except (AddressRefusedError, UnusableAnswerError) as error:
+                raise RequestorCallError(str(error)) from error
+            else:
+                return answer.status, answer.body
         raise AssertionError("unreachable")
-
-
-def _read(response: httpx.Response) -> bytes:
-    """Read an answer's body, which is limited in size and in time."""
-    deadline = time.monotonic() + ANSWER_SECONDS
-    body = bytearray()
-    for chunk in response.iter_bytes():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise RequestorCallError("the requestor's answer is too large")
-        if time.monotonic() > deadline:
-            raise RequestorCallError("the requestor's answer takes too long")
-    return bytes(body)

@@ -71,7 +71,8 @@ class GatewayConfig:
     """What the gateway is told to do. Times are in the unit that the option has in irma server.
 
     Attributes:
-        schemes_path: folder with scheme directories.
+        schemes_path: folder with scheme directories; the default schemes are fetched into an empty one, unless `schemes_update` is 0.
+        schemes_assets_path: folder of schemes that are taken over where those of `schemes_path` are older or missing.
         schemes_update: minutes between updates of schemes; 0 is off.
         privkeys: folder with issuer private keys, `scheme.issuer.xml` and `scheme.issuer.N.xml`.
         url: the address at which apps reach this server; see `server_url`.
@@ -216,8 +217,6 @@ class GatewayConfig:
 
 #: Options of irma server that are read and checked, but that nothing obeys yet.
 _WITHOUT_EFFECT: Final = (
-    "schemes_assets_path",
-    "schemes_update",
     "static_path",
     "tls_cert",
     "tls_cert_file",

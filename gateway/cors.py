@@ -8,12 +8,14 @@ from typing import Final
 from flask import Response, request
 
 _METHODS: Final = ("GET", "POST", "DELETE")
+#: A preflight may ask for itself, too.
+_ASKED_METHODS: Final = (*_METHODS, "OPTIONS")
 _HEADERS: Final = {name.lower(): name for name in ("Accept", "Authorization", "Content-Type", "Cache-Control", "Origin")}
 
 
 def is_preflight() -> bool:
     """Whether a browser asks in advance if it may send a request."""
-    return request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+    return request.method == "OPTIONS" and bool(request.headers.get("Access-Control-Request-Method"))
 
 
 def preflight_response() -> Response:
@@ -23,7 +25,7 @@ def preflight_response() -> Response:
     response.headers["Vary"] = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
     method = request.headers["Access-Control-Request-Method"].upper()
     asked = [name.strip() for name in request.headers.get("Access-Control-Request-Headers", "").split(",") if name.strip()]
-    if "Origin" not in request.headers or method not in _METHODS or any(name.lower() not in _HEADERS for name in asked):
+    if "Origin" not in request.headers or method not in _ASKED_METHODS or any(name.lower() not in _HEADERS for name in asked):
         return response
     response.headers["Access-Control-Allow-Origin"] = "*"
     response.headers["Access-Control-Allow-Methods"] = method

@@ -76,6 +76,7 @@ class OutboundClient:
         resolver: gives the network addresses of a host.
         ssl_context: which certificates are trusted, by default those of the system and of `certifi`.
         user_agent: the header.
+        transport: carries the calls in place of the network, for a replay.
     """
 
     def __init__(
@@ -85,16 +86,20 @@ class OutboundClient:
         resolver: Resolver = resolve,
         ssl_context: ssl.SSLContext | None = None,
         user_agent: str = USER_AGENT,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.policy = policy
         self._resolver = resolver
         self._ssl_context = ssl_context
         self._user_agent = user_agent
+        self._transport = transport
 
     @cached_property
     def _client(self) -> httpx.Client:
         """Made when first used: reading the trusted certificates takes a while."""
-        transport = _GuardedTransport(self._ssl_context or _trusted_certificates(), _GuardedBackend(self.policy, self._resolver))
+        transport = self._transport
+        if transport is None:
+            transport = _GuardedTransport(self._ssl_context or _trusted_certificates(), _GuardedBackend(self.policy, self._resolver))
         client = httpx.Client(transport=transport, trust_env=False, headers={"User-Agent": self._user_agent}, timeout=TIMEOUT_SECONDS)
         client.cookies.jar.set_policy(_NO_COOKIES)
         return client

@@ -19,6 +19,7 @@ from .events import STREAM_HEADERS, EventHub
 from .key_use import KeyUse
 from .requestors.directory import RequestorDirectory
 from .result_jwt import ResultSigner
+from .scheme_updates import SchemeUpdates
 from .schemes import SchemeSource
 from .sessions import Answer, Sessions, encode_json
 from .stores.base import SessionStore, StatusChange
@@ -43,6 +44,7 @@ class Gateway:
         authenticators: the methods of authentication, in the order in which they are tried.
         key_use: notes which keys are used, or None where there is no database.
         signer: signs results, or None.
+        scheme_updates: keeps the schemes up to date and tells how old they are, or None where nothing is updated.
         close: stops everything that runs in the background.
     """
 
@@ -55,6 +57,7 @@ class Gateway:
     authenticators: tuple[Authenticator, ...]
     key_use: KeyUse | None
     signer: ResultSigner | None
+    scheme_updates: SchemeUpdates | None
     close: Callable[[], None]
 
 

@@ -73,6 +73,16 @@ def scheme_directories(path: str | os.PathLike[str]) -> list[Path]:
     return sorted(entry for entry in Path(path).iterdir() if entry.is_dir() and not entry.name.startswith((".", *_TEMPORARY)))
 
 
+def remove_temporary(path: str | os.PathLike[str]) -> None:
+    """Remove what updates and `write_tree` left behind in a configuration folder when they were interrupted.
+
+    Meant for the start, while nobody writes there.
+    """
+    for entry in Path(path).iterdir():
+        if entry.name.startswith(_TEMPORARY) and entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+
+
 def is_configuration(path: str | os.PathLike[str]) -> bool:
     """Whether a directory is a configuration folder: it has subdirectories, and each is a signed scheme."""
     subdirectories = [entry for entry in Path(path).iterdir() if entry.is_dir() and entry.name != ".git"]

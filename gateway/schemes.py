@@ -6,7 +6,7 @@ last was. A reload makes a new value; sessions that run keep the one they began 
 
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -146,6 +146,10 @@ class SchemeSource(Protocol):
         """Read them again."""
         ...
 
+    def look_for(self, identifier: str) -> bool:
+        """Look whether the scheme of an unknown identifier was published anew; tell whether the schemes are others now."""
+        ...
+
 
 class FixedSchemes:
     """Schemes that never change: those of a test, or of a replay."""
@@ -159,6 +163,10 @@ class FixedSchemes:
 
     def reload(self) -> None:
         """There is nothing to read again."""
+
+    def look_for(self, identifier: str) -> bool:  # noqa: ARG002 - of the protocol
+        """Nothing new is published."""
+        return False
 
 
 class SchemeDirectories:
@@ -181,6 +189,9 @@ class SchemeDirectories:
         self._clock = clock
         self._lock = threading.Lock()
         self._good: dict[str, SchemeTree] = {}
+        self._seen: object = None
+        #: Asks the scheme's address; set where schemes are updated.
+        self.updater: Callable[[str], bool] | None = None
         self.reload()
 
     @property
@@ -190,6 +201,8 @@ class SchemeDirectories:
     def reload(self) -> None:
         """Read the directories and the activated keys again; a scheme that does not verify any more stays as it was."""
         with self._lock:
+            # Before reading: what changes while it is read is read again.
+            self._seen = self._look()
             now = int(self._clock().timestamp())
             trees = {tree.name: tree for tree in self._trees()}
             configuration, problems = Configuration.load(trees.values(), now=now)
@@ -202,6 +215,28 @@ class SchemeDirectories:
                 configuration, _ = Configuration.load(trees.values(), now=now)
             self._good = {name: tree for name, tree in trees.items() if name in kept or name not in failed}
             self._current = LoadedSchemes(configuration, IssuerKeyRing(configuration, self._files, self._custody))
+
+    def reload_if_changed(self) -> None:
+        """Read again where another process wrote a directory since the last reading."""
+        if self._look() != self._seen:
+            self.reload()
+
+    def look_for(self, identifier: str) -> bool:
+        """Look whether the scheme of an unknown identifier was published anew; tell whether the schemes are others now."""
+        return self.updater is not None and self.updater(identifier)
+
+    def _look(self) -> object:
+        """What tells that a directory was written: name, inode and time of each scheme's index."""
+        if not self._schemes_path.is_dir():
+            return None
+        found = []
+        for directory in scheme_directories(self._schemes_path):
+            try:
+                status = (directory / "index").stat()
+            except OSError:
+                continue
+            found.append((directory.name, status.st_ino, status.st_mtime_ns))
+        return found
 
     def _trees(self) -> Iterator[SchemeTree]:
         if not self._schemes_path.is_dir():

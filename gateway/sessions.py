@@ -16,7 +16,7 @@ import structlog
 
 from idemix.cl.primes import PrimePool
 from idemix.clock import Clock
-from idemix.errors import IdemixError, SessionError
+from idemix.errors import IdemixError, SessionError, UnknownIdentifierError
 from idemix.request import RequestorRequest, parse_session_request
 from idemix.session.engine import EngineSettings, SessionEngine
 from idemix.session.errors import NextSessionError
@@ -229,7 +229,14 @@ class Sessions:
             StoreError: the session cannot be stored, or the limits not be counted.
         """
         engine = self._engine_of(requestor)
-        session, package = engine.start(request, requestor=requestor)
+        try:
+            session, package = engine.start(request, requestor=requestor)
+        except UnknownIdentifierError as error:
+            # It may have been published since the schemes were last fetched.
+            if not self._schemes.look_for(error.identifier):
+                raise
+            engine = self._engine_of(requestor)
+            session, package = engine.start(request, requestor=requestor)
         limits = self._limits(requestor)
         ticket = Ticket.of(requestor, limits, self._clock(), told_apart_by) if limits.are_counted else None
         if ticket is not None:

@@ -45,7 +45,7 @@ def services_of(settings: Settings) -> Services:
             gateway_url=settings.gateway_url,
             redis_url=settings.redis_url,
             production=settings.production,
-            allow_private_addresses=not settings.production,
+            outbound=settings.outbound_policy,
         )
     )
 
@@ -85,6 +85,7 @@ def _gateway(settings: Settings, services: Services) -> Flask:
     config = GatewayConfig.from_options(
         {
             "schemes_path": str(settings.schemes_directory),
+            "schemes_update": 0,  # the console publishes into this folder
             "url": settings.gateway_url,
             "no_auth": False,
             "jwt_privkey": _pem(services.custody),

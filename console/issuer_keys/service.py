@@ -13,7 +13,6 @@ from console.drafts.service import Drafts
 from console.errors import DraftConflictError, KeyRotationError, NotLiveError, PublicationRejectedError
 from console.issuer_keys.models import IssuerKeyInfo, KeyCustody, KeyNeed, KeyState, NewKey, RotationView
 from console.publishing.compatibility import highest_counters
-from console.publishing.fetch import fetch_index, fetch_listed
 from console.publishing.models import PublicationInfo, StepState, StepView
 from console.publishing.service import Publishing
 from console.schemes import reading
@@ -29,6 +28,7 @@ from gateway.inputs import ConflictError, Errors, InvalidInputError, Message, No
 from gateway.jobs.flow import Cancelled, Done, Flow, JobContext, Step, Wait
 from gateway.jobs.service import JobInfo, Jobs
 from gateway.models import Channel, IssuerKeyState, JobState, PublicationState
+from gateway.scheme_download import fetch_index, fetch_listed
 from idemix.arith.randomness import RandomSource
 from idemix.clock import Clock
 from idemix.errors import CancelledError, IdemixError
@@ -400,8 +400,8 @@ class IssuerKeys:
             raise NotLiveError(f"scheme {scheme_id} was never published")
         path = f"{issuer}/PublicKeys/{key.counter}.xml"
         with self._schemes.public_address(scheme_id).open() as fetcher:
-            _, _, hashes = fetch_index(fetcher, scheme_id, self._store.tree(scheme_id, published)["pk.pem"])
-            content = fetch_listed(fetcher, hashes, path)
+            index = fetch_index(fetcher, scheme_id, self._store.tree(scheme_id, published)["pk.pem"])
+            content = fetch_listed(fetcher, index.hashes, path)
         if PublicKey.from_xml(content).fingerprint() != key.fingerprint:
             raise NotLiveError(f"{path} is served, but it is another key")
 

@@ -16,8 +16,8 @@ from typing import Final
 
 from console.errors import SchemeImportError
 from console.publishing import git
-from console.publishing.paths import path_rule
 from gateway.inputs import Message
+from gateway.scheme_paths import path_rule
 from idemix.scheme.tree import byte_order
 
 #: The largest real scheme takes 15 MB.

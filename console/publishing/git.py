@@ -7,12 +7,10 @@ refused. An https address is resolved once, checked against private ranges (row 
 """
 
 import hashlib
-import ipaddress
 import os
 import re
-import socket
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -26,7 +24,8 @@ from gitdb import IStream  # type: ignore[import-untyped]
 from gitdb.db import LooseObjectDB  # type: ignore[import-untyped]
 
 from console.errors import RefusedAddressError, RepositoryError
-from console.publishing.paths import path_rule
+from gateway.addresses import PUBLIC_ONLY, AddressPolicy, AddressRefusedError, Resolver, resolve
+from gateway.scheme_paths import path_rule
 
 #: Limits for what is fetched or read (spec of schemes, section 11, suggests the first two).
 MAX_FILES = 20_000
@@ -71,24 +70,6 @@ _ADDRESS = re.compile(r"[!-\[\]-~]{1,2000}\Z")
 _HOST = re.compile(r"([A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|[0-9A-Fa-f:.]+)\Z")
 _REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*\Z")
 
-Resolver = Callable[[str, int], Sequence[str]]
-
-
-def resolve(host: str, port: int) -> list[str]:
-    """The addresses of a host, as text.
-
-    Raises:
-        OSError: there are none.
-    """
-    return sorted({str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)})
-
-
-def is_private(address: str) -> bool:
-    """Whether an IP address is not one of the public internet (private, loopback, link-local, multicast, reserved)."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
-    return not (mapped or ip).is_global or (mapped or ip).is_multicast
-
 
 def is_local(address: str) -> bool:
     """Whether an address names a path on this machine."""
@@ -132,12 +113,12 @@ class Remote:
     options: tuple[str, ...] = ()
 
     @classmethod
-    def parse(cls, address: str, *, allow_private: bool = False, resolver: Resolver = resolve) -> "Remote":
+    def parse(cls, address: str, policy: AddressPolicy = PUBLIC_ONLY, *, resolver: Resolver = resolve) -> "Remote":
         """Judge an address.
 
         Args:
             address: an absolute path, `file:///…` or `https://…`.
-            allow_private: whether an https host may lie in a private range.
+            policy: which hosts may be called.
             resolver: gives the addresses of a host.
 
         Raises:
@@ -156,11 +137,11 @@ class Remote:
             raise RefusedAddressError(shown, "must hold no user name or password")
         try:
             port = parts.port or 443
-            addresses = resolver(parts.hostname, port)
+            addresses = policy.addresses(parts.hostname, port, resolver)
+        except AddressRefusedError as error:
+            raise RefusedAddressError(shown, error.rule) from error
         except (OSError, ValueError) as error:
             raise RefusedAddressError(shown, "the host is not known") from error
-        if not addresses or (not allow_private and any(is_private(found) for found in addresses)):
-            raise RefusedAddressError(shown, "the host lies in a private range, which the settings do not allow")
         pinned = ",".join(f"[{found}]" if ":" in found else found for found in addresses)
         return cls(parts.geturl(), (f"http.curloptResolve={parts.hostname}:{port}:{pinned}",))
 

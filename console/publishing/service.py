@@ -21,7 +21,6 @@ from console.errors import (
     StaleBaseError,
 )
 from console.publishing.check import check_version, latest_timestamp
-from console.publishing.fetch import fetch_scheme
 from console.publishing.git import Repository
 from console.publishing.models import PublicationInfo, StepState, StepView
 from console.publishing.web_root import WebRoot
@@ -39,6 +38,7 @@ from gateway.inputs import ConflictError, InvalidInputError, Message, NotFoundEr
 from gateway.jobs.flow import Done, Flow, JobContext, Step, StepFailedError, Wait
 from gateway.jobs.service import JobInfo, Jobs
 from gateway.models import IssuerKeyState, JobState, Publication, PublicationState, Scheme, Verdict
+from gateway.scheme_download import fetch_scheme
 from idemix.clock import Clock
 from idemix.errors import IdemixError
 from idemix.scheme.signing import previous_timestamp

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from console.errors import NotLiveError, SchemeImportError
 from console.publishing.archive import read_archive, write_archive
 from console.publishing.check import check_version, finding_views, is_private, latest_timestamp
-from console.publishing.fetch import PublicAddress, base_address, install_scheme, is_published_at
+from console.publishing.fetch import PublicAddress
 from console.publishing.git import Remote, Repository, is_directory, is_local
 from console.publishing.history import EverPublished
 from console.publishing.web_root import WebRoot
@@ -49,6 +49,7 @@ from gateway.custody.service import Custody
 from gateway.database import Database
 from gateway.inputs import ConflictError, Errors, InvalidInputError, Message, NotFoundError
 from gateway.models import Channel, IssuerKeyState, Publication, PublicationState, Scheme, SchemeKind
+from gateway.scheme_download import base_address, install_scheme, is_published_at
 from gateway.scheme_files import read_tree
 from idemix.clock import Clock
 from idemix.errors import MalformedError
@@ -595,9 +596,7 @@ class Schemes:
             RefusedAddressError: the address may not be reached.
         """
         row = self._row(scheme_id)
-        own = self._settings.public_url.rstrip("/") + "/"
-        url = row.public_url or f"{own}schemes/{quote(scheme_id)}/"
-        return PublicAddress(url, trusted=self._settings.allow_private_addresses or url.startswith(own))
+        return self._public(row.public_url or f"{self._settings.public_url.rstrip('/')}/schemes/{quote(scheme_id)}/")
 
     def remote(self, scheme_id: str) -> Remote | None:
         """Where a scheme is pushed, or None.
@@ -660,7 +659,7 @@ class Schemes:
             return SourceKind.ADDRESS if is_published_at(fetcher) else SourceKind.GIT
 
     def _source_address(self, url: str) -> PublicAddress:
-        return PublicAddress(base_address(url), trusted=self._settings.allow_private_addresses)
+        return PublicAddress(base_address(url), self._settings.outbound, https_only=self._https_only)
 
     def _files(self, kind: SourceKind, new: SchemeImport) -> Mapping[str, bytes]:
         """The files of a scheme that comes without history."""
@@ -689,11 +688,22 @@ class Schemes:
 
     def _judge_public(self, address: str) -> None:
         if address:
-            own = address.startswith(self._settings.public_url.rstrip("/") + "/")
-            PublicAddress(address, trusted=own or self._settings.allow_private_addresses)
+            self._public(address)
+
+    def _public(self, address: str) -> PublicAddress:
+        """Judge a public address; the installation's own may lie wherever it lies."""
+        own = self._settings.public_url.rstrip("/") + "/"
+        if address.startswith(own):
+            return PublicAddress(address, self._settings.outbound.with_host(urlsplit(own).hostname or ""), https_only=False)
+        return PublicAddress(address, self._settings.outbound, https_only=self._https_only)
+
+    @property
+    def _https_only(self) -> bool:
+        """Outside production, those whose private network may be called may do without certificates there."""
+        return self._settings.production or not self._settings.outbound.private
 
     def _remote(self, address: str) -> Remote:
-        return Remote.parse(address, allow_private=self._settings.allow_private_addresses)
+        return Remote.parse(address, self._settings.outbound)
 
     def _fetch(self, clone: Repository, new: SchemeImport) -> tuple[str, str]:
         remote = self._remote(new.source)

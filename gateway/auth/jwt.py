@@ -188,9 +188,7 @@ class JwtAuthenticator(ABC):
                 # As the reference answers, which knows no such algorithm.
                 return None
             raise AuthenticationError(f"Unknown requestor: {token.requestor_name()}")
-        key = next((key for key in keys if self.holds(key, token, algorithm)), None)
-        if key is None:
-            raise AuthenticationError(self.REFUSALS[algorithm])
+        key = self._holder(keys, token, algorithm)
         if b"\n" in signed.body or b"\r" in signed.body:
             raise MalformedRequestError("body", "a line end stands after or inside the JWT", departure="jwt-line-end")
         _check_header(token)
@@ -214,6 +212,17 @@ class JwtAuthenticator(ABC):
         requestor = directory.requestors.get(name)
         keys = () if requestor is None else requestor.valid_keys(self.METHOD, now)
         return requestor, tuple(key for key in keys if key.algorithm is algorithm)
+
+    def _holder(self, keys: tuple[DirectoryKey, ...], token: CompactJwt, algorithm: JwtAlgorithm) -> DirectoryKey:
+        refusal = AuthenticationError(self.REFUSALS[algorithm])
+        for key in keys:
+            try:
+                if self.holds(key, token, algorithm):
+                    return key
+            except AuthenticationError as error:
+                # A key set that cannot be had; another key may fit.
+                refusal = error
+        raise refusal
 
     def _check_times(self, token: CompactJwt) -> None:
         now = self._clock()

@@ -17,7 +17,7 @@ from idemix.clock import Clock
 from ..models import AuthMethod, JwtAlgorithm
 from ..requestors.directory import DirectoryKey, PublicKey, algorithm_of
 from .jwt import CompactJwt, JwtAuthenticator
-from .published import NoPublishedKeys, PublishedKeys
+from .published import PublishedKeys
 
 #: An ES256 signature is r and s, each in as many octets as the order of the curve has.
 _ES256_BYTES: Final = 32
@@ -39,9 +39,9 @@ class PublicKeyAuthenticator(JwtAuthenticator):
         JwtAlgorithm.EDDSA: "ed25519: verification error",
     }
 
-    def __init__(self, clock: Clock, max_request_age: int, leeway: int = 0, published: PublishedKeys | None = None) -> None:
+    def __init__(self, clock: Clock, max_request_age: int, leeway: int, published: PublishedKeys) -> None:
         super().__init__(clock, max_request_age, leeway)
-        self._published = published or NoPublishedKeys()
+        self._published = published
 
     def holds(self, key: DirectoryKey, token: CompactJwt, algorithm: JwtAlgorithm) -> bool:
         public_key = key.public_key

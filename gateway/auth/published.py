@@ -2,7 +2,6 @@
 
 from typing import Protocol
 
-from ..errors import AuthenticationError
 from ..requestors.directory import PublicKey
 
 
@@ -16,15 +15,3 @@ class PublishedKeys(Protocol):
             AuthenticationError: the set cannot be fetched or read; the message says so, without details of the network.
         """
         ...
-
-
-class NoPublishedKeys:
-    """For a gateway that fetches nothing."""
-
-    def key(self, url: str, kid: str) -> PublicKey | None:  # noqa: ARG002 - it looks at none
-        """Refuse.
-
-        Raises:
-            AuthenticationError: always.
-        """
-        raise AuthenticationError("this server does not fetch the keys that requestors publish")

@@ -12,9 +12,9 @@ from structlog.testing import capture_logs
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from gateway.app import create_app, create_client_app
-from gateway.callbacks import RequestorCalls
 from gateway.config import GatewayConfig
 from gateway.events import EventStream
+from gateway.outbound import OutboundClient
 from gateway.runtime import Gateway
 from gateway.schemes import SchemeSource
 from idemix.session.randomness import Randomness
@@ -71,7 +71,7 @@ class Server:
         config: its configuration; with `client_port` it consists of two applications.
         schemes: its schemes and issuer keys.
         now: its time, until `now` is set.
-        randomness, calls: as for `create_app`.
+        randomness, outbound: as for `create_app`.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Server:
         now: datetime,
         *,
         randomness: Randomness | None = None,
-        calls: RequestorCalls | None = None,
+        outbound: OutboundClient | None = None,
     ) -> None:
         self.now = now
         with capture_logs():
@@ -90,7 +90,7 @@ class Server:
                 clock=lambda: self.now,
                 schemes=schemes,
                 randomness=randomness,
-                calls=calls,
+                outbound=outbound,
                 background=False,
             )
         self._client_app = create_client_app(self._app) if config.client_port else self._app

@@ -18,14 +18,16 @@ from rich.console import Console
 
 from console.accounts.models import NewUser
 from console.issuer_keys.models import NewKey as NewIssuerKey
-from console.publishing.fetch import PublicAddress, fetch_scheme
+from console.publishing.fetch import PublicAddress
 from console.publishing.models import PublicationInfo
 from console.services import Services
 from gateway.actor import Actor, command_actor
+from gateway.addresses import WITH_PRIVATE
 from gateway.database import prepare_file, upgrade
 from gateway.models import AuthMethod, JobState, PublicationState
 from gateway.permissions import Permissions
 from gateway.requestors.models import NewKey, NewRequestor
+from gateway.scheme_download import fetch_scheme
 from idemix.clock import system_clock
 from idemix.errors import IdemixError
 from idemix.messages import SignedMessage
@@ -213,7 +215,7 @@ class Demo:
 
     def published_configuration(self) -> Configuration:
         """The scheme as it is served now, fetched and verified as a client does."""
-        with PublicAddress(self._public_url, trusted=True).open() as fetcher:
+        with PublicAddress(self._public_url, WITH_PRIVATE, https_only=False).open() as fetcher:
             tree = fetch_scheme(fetcher, content.SCHEME, fetcher.get("pk.pem"))
         configuration, problems = Configuration.load([tree], now=int(system_clock().timestamp()))
         if problems:

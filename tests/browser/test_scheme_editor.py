@@ -7,9 +7,11 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from console.publishing.fetch import Fetcher, fetch_scheme
+from console.publishing.fetch import PublicAddress
 from console.schemes.models import SchemeImport
 from gateway.actor import system_actor
+from gateway.addresses import WITH_PRIVATE
+from gateway.scheme_download import fetch_scheme
 from idemix.clock import system_clock
 from idemix.scheme.documents import Document
 from idemix.scheme.verify import verify_scheme
@@ -34,12 +36,9 @@ def picture(path: Path) -> Path:
 
 def follow(console: RunningConsole, installed: dict[str, bytes]) -> dict[str, bytes]:
     """Fetch the served scheme as a wallet that has a version does; it must verify, and its time must rise."""
-    import httpx
-
-    with httpx.Client(trust_env=False) as client:
-        fetched = fetch_scheme(
-            Fetcher(f"{console.services.settings.public_url}schemes/irma-demo/", client), "irma-demo", installed["pk.pem"]
-        )
+    address = PublicAddress(f"{console.services.settings.public_url}schemes/irma-demo/", WITH_PRIVATE, https_only=False)
+    with address.open() as server:
+        fetched = fetch_scheme(server, "irma-demo", installed["pk.pem"])
     verdict = verify_scheme(fetched, now=int(system_clock().timestamp()))
     assert verdict.is_valid, verdict.errors
     assert int(fetched["timestamp"]) > int(installed["timestamp"])

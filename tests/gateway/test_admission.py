@@ -5,6 +5,7 @@ import hmac
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -12,10 +13,13 @@ import pytest
 import structlog
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from jwt.algorithms import OKPAlgorithm
 from werkzeug.test import TestResponse
 
+from gateway.addresses import WITH_PRIVATE
 from gateway.database import Database
 from gateway.models import AuthMethod
+from gateway.outbound import OutboundClient
 from gateway.permissions import Permissions
 from gateway.requestors.constraints import AllowedKeys, AllowedValues, Constraints
 from gateway.requestors.limits import Hours, Limits
@@ -31,6 +35,7 @@ from tests.support.gateways import CARD, CARD_VALUES, DISCLOSURE, ISSUANCE, Test
 from tests.support.redis import RedisServer, running_redis
 from tests.support.requestor_server import RequestorServer
 from tests.support.sessions import FULL_NAME
+from tests.support.web_server import Page, client_tls, running_web_server, server_tls
 
 EVERYTHING = Permissions(disclose=("*",), sign=("*",), issue=("*",))
 NOW = int(START.timestamp())
@@ -73,13 +78,13 @@ def shop(request: pytest.FixtureRequest, sqlite_database: Database, make_gateway
     return make_shop(sqlite_database, make_gateway, clock, store)
 
 
-def make_shop(database: Database, make_gateway: Callable[..., TestGateway], clock: SettableClock, store: Any) -> Shop:
+def make_shop(database: Database, make_gateway: Callable[..., TestGateway], clock: SettableClock, store: Any, **more: Any) -> Shop:
     services = shared_services(database, clock=clock, configuration=irma_demo)
     services.requestors.create(ADMIN, NewRequestor("webshop"))
     created = services.requestors.add_key(ADMIN, "webshop", NewKey(AuthMethod.TOKEN))
     services.requestors.set_permissions(ADMIN, "webshop", EVERYTHING)
     services.requestors.activate(ADMIN, "webshop")
-    parts = {"requestors": services.requestors, "changes": services.changes, "store": store, "archive": services.archive}
+    parts = {"requestors": services.requestors, "changes": services.changes, "store": store, "archive": services.archive} | more
     gateway = make_gateway(parts, requestors={}, jwt_privkey=signing_key_pem())
     services.changes.check()
     assert created.secret is not None
@@ -318,6 +323,39 @@ def test_keys_of_other_algorithms_and_their_names(shop: Shop) -> None:
         assert shop.send(f"{head}.{body}.{forged}").status_code == 400
         none = base64.urlsafe_b64encode(b'{"alg":"none"}').rstrip(b"=").decode()
         assert shop.send(f"{none}.{body}.").status_code == 400
+
+
+@pytest.mark.feature("D4.6")
+def test_keys_that_the_requestor_publishes(
+    sqlite_database: Database, make_gateway: Callable[..., TestGateway], clock: SettableClock, tmp_path: Path
+) -> None:
+    """By PEM, by JWK, and by the address of a set, which is fetched when a JWT names a key in it."""
+    pem_key, jwk_key, published = (ed25519.Ed25519PrivateKey.generate() for _ in range(3))
+    jwk = json.loads(OKPAlgorithm.to_jwk(jwk_key.public_key())) | {"kid": "as-jwk"}
+    outbound = OutboundClient(WITH_PRIVATE, ssl_context=client_tls("localhost"))
+    with running_web_server(server_tls("localhost", tmp_path)) as server:
+        server.pages["/jwks"] = Page(
+            json.dumps({"keys": [json.loads(OKPAlgorithm.to_jwk(published.public_key())) | {"kid": "in-set"}]}).encode()
+        )
+        shop = make_shop(sqlite_database, make_gateway, clock, MemoryStore(clock), outbound=outbound)
+        pem = pem_key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+        for new in (
+            NewKey(AuthMethod.PUBLICKEY, pem, kid="as-pem"),
+            NewKey(AuthMethod.PUBLICKEY, json.dumps(jwk)),
+            NewKey(AuthMethod.PUBLICKEY, jwks_url=f"https://localhost:{server.port}/jwks"),
+        ):
+            shop.services.requestors.add_key(ADMIN, "webshop", new)
+        shop.services.changes.check()
+        claims = {"iss": "webshop", "iat": NOW, "sub": "verification_request", "sprequest": {"request": DISCLOSURE}}
+        for key, kid in ((pem_key, "as-pem"), (jwk_key, "as-jwk"), (published, "in-set")):
+            assert shop.send(jwt.encode(claims, key, algorithm="EdDSA", headers={"kid": kid})).status_code == 200, kid
+        for key, kid in ((pem_key, "as-jwk"), (jwk_key, "in-set"), (published, "no-such")):
+            assert shop.send(jwt.encode(claims, key, algorithm="EdDSA", headers={"kid": kid})).status_code == 400, kid
+        assert server.paths() == ["/jwks"]
+        shop.services.requestors.revoke_key(ADMIN, "webshop", shop.services.requestors.get(ADMIN, "webshop").keys[-1].id)
+        shop.services.changes.check()
+        assert shop.send(jwt.encode(claims, published, algorithm="EdDSA", headers={"kid": "in-set"})).status_code == 400
+    outbound.close()
 
 
 @pytest.mark.feature("E2.3")

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from gateway import callbacks
+from gateway.addresses import WITH_PRIVATE
 from gateway.callbacks import RequestorCallError, RequestorCalls
+from gateway.outbound import OutboundClient
 from idemix.request import parse_session_request
 from idemix.session.session import Session
 from tests.support.clock import START
@@ -17,7 +19,7 @@ from tests.support.requestor_server import RequestorServer
 @pytest.fixture
 def calls() -> Iterator[RequestorCalls]:
     """Calls without signature that do not wait between attempts."""
-    made = RequestorCalls(None, sleep=lambda _: None)
+    made = RequestorCalls(None, OutboundClient(WITH_PRIVATE), sleep=lambda _: None)
     yield made
     made.close()
 
@@ -35,11 +37,11 @@ def session(url: str) -> Session:
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("", "cannot be used"),
-        ("ftp://shop.example/", "cannot be used"),
-        ("http://[::1", "cannot be used"),
-        (f"http://{'a' * 64}.example/", "cannot be used"),
-        ("http://127.0.0.1:1/", "cannot be reached: ConnectError"),
+        ("", "no web address"),
+        ("ftp://shop.example/", "must be an http or https"),
+        ("http://[::1", "no web address"),
+        (f"http://{'a' * 64}.example/", "no web address"),
+        ("http://127.0.0.1:1/", "cannot be reached: .*refused"),
     ],
 )
 def test_an_address_that_leads_nowhere(calls: RequestorCalls, url: str, message: str) -> None:
@@ -49,7 +51,7 @@ def test_an_address_that_leads_nowhere(calls: RequestorCalls, url: str, message:
 
 def test_an_answer_in_no_encoding(calls: RequestorCalls, requestor_server: RequestorServer) -> None:
     requestor_server.answer, requestor_server.headers = b"plain", {"Content-Encoding": "gzip"}
-    with pytest.raises(RequestorCallError, match="cannot be read: DecodingError"):
+    with pytest.raises(RequestorCallError, match="unpacked"):
         calls.ask_next_session(session(requestor_server.url))
     requestor_server.answer = gzip.compress(b"{}")
     assert calls.ask_next_session(session(requestor_server.url)) == b"{}"
@@ -57,20 +59,13 @@ def test_an_answer_in_no_encoding(calls: RequestorCalls, requestor_server: Reque
 
 def test_an_answer_that_grows_when_it_is_unpacked(calls: RequestorCalls, requestor_server: RequestorServer) -> None:
     requestor_server.answer, requestor_server.headers = gzip.compress(bytes(callbacks.MAX_BODY_BYTES + 1)), {"Content-Encoding": "gzip"}
-    with pytest.raises(RequestorCallError, match="too large"):
-        calls.ask_next_session(session(requestor_server.url))
-
-
-def test_an_answer_that_takes_too_long(calls: RequestorCalls, requestor_server: RequestorServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callbacks, "ANSWER_SECONDS", -1.0)
-    requestor_server.answer = b"{}"
-    with pytest.raises(RequestorCallError, match="takes too long"):
+    with pytest.raises(RequestorCallError, match="larger than"):
         calls.ask_next_session(session(requestor_server.url))
 
 
 def test_what_a_callback_is_answered_is_not_read(requestor_server: RequestorServer) -> None:
     requestor_server.answer, requestor_server.headers = b"plain", {"Content-Encoding": "gzip"}
-    calls = RequestorCalls(None)
+    calls = RequestorCalls(None, OutboundClient(WITH_PRIVATE))
     calls.send_result(session(requestor_server.url + "cb"))
     calls.close()
     assert [call.path for call in requestor_server.calls] == ["/cb/"]

@@ -120,8 +120,8 @@ def test_keys_of_time_stamp_servers() -> None:
 
 def test_options_without_effect_are_told() -> None:
     assert GatewayConfig().options_without_effect == ()
-    config = GatewayConfig.from_options({"schemes_update": 5, "static_path": "/srv"})
-    assert config.options_without_effect == ("schemes_update", "static_path")
+    config = GatewayConfig.from_options({"tls_cert": "x", "tls_privkey": "y", "static_path": "/srv"})
+    assert config.options_without_effect == ("static_path", "tls_cert")
 
 
 def test_what_may_be_called_is_listed() -> None:

@@ -20,6 +20,7 @@ from console.services import Services, build_services
 from console.settings import ConsoleSettings
 from console.worker import run_worker
 from gateway.actor import Grant, Role, system_actor
+from gateway.addresses import WITH_PRIVATE
 from gateway.app import create_app as create_gateway
 from gateway.config import GatewayConfig
 from gateway.database import upgrade
@@ -89,7 +90,7 @@ def console_services(data: Path, public_url: str = "http://127.0.0.1:1/", **sett
             schemes_directory=data / "web" / "schemes",
             public_url=public_url,
             gateway_url="http://gateway.example/",
-            allow_private_addresses=True,
+            outbound=WITH_PRIVATE,
             **settings,
         )
     )
@@ -127,7 +128,13 @@ def running_gateway(services: Services) -> Iterator[str]:
     signing_key = services.custody.jwt_key().private_bytes(encoding, form, serialization.NoEncryption()).decode("ascii")
     server = make_server("127.0.0.1", 0, Flask("gateway"), threaded=True, request_handler=_QuietPages)
     url = f"http://127.0.0.1:{server.server_port}/"
-    options = {"schemes_path": str(services.settings.schemes_directory), "url": url, "no_auth": False, "jwt_privkey": signing_key}
+    options = {
+        "schemes_path": str(services.settings.schemes_directory),
+        "url": url,
+        "no_auth": False,
+        "jwt_privkey": signing_key,
+        "schemes_update": 0,
+    }
     server.app = create_gateway(
         GatewayConfig.from_options(options, command_defaults=False),
         requestors=services.requestors,

@@ -25,6 +25,7 @@ class RequestorServer:
         url: its address, with a slash at its end.
         calls: what came in.
         status, answer, headers: what it answers.
+        answers: what it answers instead on certain paths.
     """
 
     url: str
@@ -32,6 +33,7 @@ class RequestorServer:
     status: int = 200
     answer: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, bytes] = field(default_factory=dict)
 
 
 @contextmanager
@@ -42,11 +44,12 @@ def running_requestor_server() -> Iterator[RequestorServer]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             running.calls.append(Call(self.path, self.headers["Content-Type"], self.headers["User-Agent"], body))
+            answer = running.answers.get(self.path, running.answer)
             self.send_response(running.status)
-            for name, value in {"Content-Length": str(len(running.answer)), **running.headers}.items():
+            for name, value in {"Content-Length": str(len(answer)), **running.headers}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(running.answer)
+            self.wfile.write(answer)
 
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""

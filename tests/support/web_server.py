@@ -66,6 +66,7 @@ def running_web_server(tls: ssl.SSLContext | None = None) -> Iterator[WebServer]
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))

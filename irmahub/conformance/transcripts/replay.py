@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from gmpy2 import mpz
 
-from gateway.callbacks import RequestorCalls
+from gateway.addresses import WITH_PRIVATE
 from gateway.config import GatewayConfig
-from gateway.result_jwt import read_signer
+from gateway.outbound import OutboundClient
 from gateway.schemes import FixedSchemes, read_key_folder
 from idemix.session.randomness import SystemRandomness
 from irmahub.conformance.core import Case, Context, Departed
@@ -122,13 +122,12 @@ class Replay:
             GatewayConfig.from_options(_options(recordings, recorded) | dict(options or {}), command_defaults=False),
             timestamp_keys=recorded_timestamp_keys(recorded["timestamp_public_key_hex"], configuration),
         )
-        signer = read_signer(config, lambda: self.server.now)
         self.server = Server(
             config,
             FixedSchemes(configuration, read_key_folder(context.schemes / "testdata" / "privatekeys")),
             now,
             randomness=self._randomness,
-            calls=RequestorCalls(signer, transport=httpx.MockTransport(self.servers.answer), sleep=lambda _seconds: None),
+            outbound=OutboundClient(WITH_PRIVATE, transport=httpx.MockTransport(self.servers.answer)),
         )
 
     def cases(self) -> Iterator[Case]:

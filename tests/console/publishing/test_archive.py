@@ -16,8 +16,8 @@ from console.errors import SchemeImportError
 from console.publishing import archive, git
 from console.publishing.archive import read_archive, write_archive
 from console.publishing.git import Repository
-from console.publishing.paths import path_rule
 from gateway.scheme_files import read_tree
+from gateway.scheme_paths import path_rule
 from tests.support.shared import shared
 
 DESCRIPTION = ("description.xml", b"<x/>")

@@ -8,7 +8,8 @@ import pytest
 
 from console.errors import RefusedAddressError, RepositoryError
 from console.publishing import git
-from console.publishing.git import Remote, Repository, Signature, is_private
+from console.publishing.git import Remote, Repository, Signature
+from gateway.addresses import AddressPolicy
 
 AUTHOR = Signature("Noor", "noor@example.org", datetime(2026, 11, 23, tzinfo=UTC))
 FILES = {"description.xml": b"<a/>\n", "RU/description.xml": b"<b/>\n", "RU/logo.png": b"\x89PNG", "RU.txt": b"sorts before RU/"}
@@ -223,10 +224,9 @@ def test_other_addresses_are_refused_and_credentials_are_not_repeated(address: s
     ["127.0.0.1", "10.1.2.3", "192.168.1.1", "169.254.169.254", "::1", "fe80::1", "fd00::1", "::ffff:127.0.0.1", "0.0.0.0", "224.0.0.1"],
 )
 def test_hosts_in_private_ranges_are_refused_unless_allowed(found: str) -> None:
-    assert is_private(found)
-    with pytest.raises(RefusedAddressError, match="private"):
+    with pytest.raises(RefusedAddressError, match="range that must not be called"):
         Remote.parse("https://internal.example/scheme.git", resolver=lambda host, port: ["8.8.8.8", found])
-    assert Remote.parse("https://internal.example/scheme.git", allow_private=True, resolver=lambda host, port: [found]).options
+    assert Remote.parse("https://internal.example/scheme.git", AddressPolicy.parse([found]), resolver=lambda host, port: [found]).options
 
 
 def test_a_public_host_is_pinned_to_the_address_that_was_judged() -> None:

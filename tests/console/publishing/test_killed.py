@@ -17,15 +17,17 @@ import httpx
 import pytest
 
 from console.accounts.models import NewApiToken, NewUser
-from console.publishing.fetch import PublicAddress, fetch_scheme
+from console.publishing.fetch import PublicAddress
 from console.publishing.git import Repository
 from console.publishing.service import Publishing
 from console.schemes.models import SchemeImport
 from console.services import Services
 from console.worker import run_until_idle
 from gateway.actor import Actor, ActorKind, Grant, Role, command_actor
+from gateway.addresses import WITH_PRIVATE
 from gateway.authorization import Action
 from gateway.models import PublicationState
+from gateway.scheme_download import fetch_scheme
 from idemix.scheme.tree import SchemeTree
 from idemix.scheme.verify import verify_scheme
 from irmahub.applications import services_of
@@ -68,7 +70,7 @@ def demand_old_or_new(services: Services, url: str, remote: Repository, old: str
     committed = SchemeTree(remote.read(head), name="irma-demo")
     assert verify_scheme(committed, now=int(now)).is_valid
     # What a client gets that has the old version.
-    with PublicAddress(url, trusted=True).open() as fetcher:
+    with PublicAddress(url, WITH_PRIVATE, https_only=False).open() as fetcher:
         fetched = fetch_scheme(fetcher, "irma-demo", known["pk.pem"])
     assert verify_scheme(fetched, now=int(now)).is_valid
     assert any(all(version[path] == content for path, content in fetched.items()) for version in (known, committed))

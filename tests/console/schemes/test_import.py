@@ -23,6 +23,7 @@ from console.publishing.archive import MAX_ARCHIVE_BYTES, read_archive, write_ar
 from console.schemes.models import Channel, SchemeImport, SourceKind
 from console.services import Services
 from gateway.actor import Actor, ActorKind, Grant, Role, command_actor
+from gateway.addresses import WITH_PRIVATE
 from gateway.authorization import Action, PermissionDeniedError
 from gateway.inputs import InvalidInputError, NotFoundError
 from gateway.scheme_files import read_tree, write_tree
@@ -69,7 +70,7 @@ def published(folder: Path) -> Iterator[tuple[str, list[str]]]:
 @pytest.fixture
 def open_services(installation: Installation) -> Iterator[Services]:
     """Services that may reach addresses of this machine."""
-    services = with_settings(installation.services, installation.clock, allow_private_addresses=True)
+    services = with_settings(installation.services, installation.clock, outbound=WITH_PRIVATE)
     yield services
     services.close()
 

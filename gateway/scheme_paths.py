@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from gateway.inputs import Message
+from .inputs import Message
 
 MAX_PATH_BYTES: Final = 500
 
