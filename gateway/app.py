@@ -15,7 +15,7 @@ from idemix.scheme.configuration import Configuration
 from idemix.session.access import check_frontend
 from idemix.session.randomness import Randomness, SystemRandomness
 
-from . import client_api, cors, frontend_api, requestor_api
+from . import client_api, cors, frontend_api, requestor_api, revocation_api
 from .auth.base import Authenticator
 from .auth.hmac import HmacAuthenticator
 from .auth.jwks import JwksCache
@@ -35,6 +35,9 @@ from .outbound import OutboundClient
 from .permissions import NO_PERMISSIONS
 from .requestors.directory import DirectoryRequestor, RequestorDirectory
 from .requestors.service import Requestors
+from .revocation.events import UpdateHub
+from .revocation.opening import open_revocation
+from .revocation.tables import RevocationTables
 from .runtime import Gateway, authorization, current_gateway, empty_response, json_response, load_client_session, require_token
 from .scheme_updates import SchemeUpdates
 from .schemes import CustodyKeys, FixedSchemes, SchemeDirectories, SchemeSource
@@ -64,6 +67,7 @@ def create_app(
     store: SessionStore | None = None,
     published_keys: PublishedKeys | None = None,
     outbound: OutboundClient | None = None,
+    revocation: RevocationTables | None = None,
     background: bool = True,
 ) -> Flask:
     """Make the gateway.
@@ -79,25 +83,34 @@ def create_app(
         store: where sessions live, by default as the configuration says.
         published_keys: fetches the keys that requestors publish; by default from where `outbound` may call.
         outbound: calls the requestors' servers; by default as the configuration allows.
+        revocation: the tables of revocation, by default as the configuration says.
         background: whether time-outs are looked for, uses of keys written, and primes found ahead, without a request.
 
     Raises:
         ConfigurationError: with every fault of the configuration.
     """
     config = config.with_local_url()
-    updates: SchemeUpdates | None = None
+    scheme_updates: SchemeUpdates | None = None
     if schemes is None:
         schemes = _scheme_source(config, custody_keys, clock)
         if background and isinstance(schemes, SchemeDirectories):
-            updates = _scheme_updates(config, schemes, clock)
-            updates.prepare()
+            scheme_updates = _scheme_updates(config, schemes, clock)
+            scheme_updates.prepare()
     pepper = secrets.token_bytes(32) if requestors is None else requestors.snapshot().pepper
-    configured, signer = checked_directory(config, schemes.current, clock, pepper=pepper, has_database=requestors is not None)
+    configured, signer = checked_directory(
+        config,
+        schemes.current,
+        clock,
+        pepper=pepper,
+        has_database=requestors is not None,
+        has_revocation_tables=revocation is not None,
+    )
     directory = (lambda: configured) if requestors is None else _joined(configured, requestors.snapshot)
     outbound = outbound or OutboundClient(config.outbound_policy)
     calls = RequestorCalls(signer, outbound, appends_slash=config.callback_url_slash)
     store = store or open_store(config, clock)
     primes = PrimePool()
+    revoker = open_revocation(config, lambda: schemes.current, revocation, clock)
     key_use = None if requestors is None else KeyUse(clock, requestors.keys_used)
     usage = None if requestors is None else Usage(clock, requestors.add_usage)
     written: tuple[KeyUse | Usage, ...] = tuple(one for one in (key_use, usage) if one is not None)
@@ -113,34 +126,55 @@ def create_app(
         primes,
         limiter_beside(store),
         usage,
+        revoker,
     )
     hub = EventHub(store) if config.sse else None
+    revocation_updates = UpdateHub(revoker.tables) if config.sse else None
+    # On a thread of its own: other servers may be slow to answer.
+    revoking = Background(revoker.work, *(() if revocation_updates is None else (revocation_updates.look,)))
     suspensions = Suspensions(directory, store, sessions)
     periodic = Background(sessions.sweep, suspensions.follow, *(one.write_if_due for one in written))
 
     def close() -> None:
-        if updates is not None:
-            updates.stop()
+        if scheme_updates is not None:
+            scheme_updates.stop()
         periodic.stop()
+        revoking.stop()
         primes.stop()
         for one in written:
             one.write()
         calls.close()
         if hub is not None:
             hub.close()
+        revoker.close()
         store.close()
 
-    authenticators = _authenticators(config, clock, published_keys or JwksCache(outbound, https_only=config.production))
-    gateway = Gateway(config, sessions, store, hub, schemes, directory, authenticators, key_use, signer, updates, close)
+    gateway = Gateway(
+        config,
+        sessions,
+        store,
+        hub,
+        schemes,
+        directory,
+        _authenticators(config, clock, published_keys or JwksCache(outbound, https_only=config.production)),
+        key_use,
+        signer,
+        scheme_updates,
+        revoker,
+        revocation_updates,
+        close,
+    )
     if changes is not None:
         changes.on(Topic.SCHEMES, schemes.reload)
         changes.on(Topic.ISSUER_KEYS, schemes.reload)
+        changes.on(Topic.REVOCATION, revoker.reload)
         changes.on(Topic.REQUESTORS, suspensions.follow)
     if background:
         periodic.start()
+        revoking.start()
         primes.start()
-        if updates is not None:
-            updates.start()
+        if scheme_updates is not None:
+            scheme_updates.start()
     for option in config.options_without_effect:
         log.warning("config.option_without_effect", option=option)
     prefix = config.api_prefix.rstrip("/")
@@ -159,7 +193,7 @@ def create_client_app(app: Flask) -> Flask:
 
 
 def _client_blueprints(prefix: str) -> tuple[Blueprint, ...]:
-    return client_api.blueprint(prefix), frontend_api.blueprint(prefix)
+    return client_api.blueprint(prefix), frontend_api.blueprint(prefix), revocation_api.blueprint(prefix)
 
 
 def _scheme_source(config: GatewayConfig, custody_keys: CustodyKeys | None, clock: Clock) -> SchemeSource:
@@ -282,6 +316,8 @@ def _http_error(error: HTTPException) -> Response:
     if not isinstance(error, (NotFound, MethodNotAllowed)):
         return _error(InvalidRequestError(error.name))
     status = 404 if isinstance(error, NotFound) else 405
+    if _is_client_path() and _below(revocation_api.PATH):
+        return revocation_api.binary_response({"status": status, "error": "INVALID_REQUEST"}, status)
     if _is_client_path():
         return json_response({"status": status, "error": "INVALID_REQUEST"}, status)
     if status == 404:

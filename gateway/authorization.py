@@ -34,6 +34,9 @@ class Action(Enum):
     ISSUER_KEY_ROTATE = "issuer_key.rotate"
     ISSUER_KEY_DELETE = "issuer_key.delete"
     ISSUER_KEY_USE = "issuer_key.use"
+    CREDENTIAL_REVOKE = "credential.revoke"
+    REVOCATION_VIEW = "revocation.view"
+    REVOCATION_EDIT = "revocation.edit"
     REQUESTOR_VIEW = "requestor.view"
     REQUESTOR_EDIT = "requestor.edit"
     REQUESTOR_SUSPEND = "requestor.suspend"
@@ -82,6 +85,9 @@ ROLES: Final[Mapping[Action, frozenset[Role]]] = {
     Action.ISSUER_KEY_ROTATE: _KEYS,
     Action.ISSUER_KEY_DELETE: _KEYS,
     Action.ISSUER_KEY_USE: _NOBODY_ELSE,
+    Action.CREDENTIAL_REVOKE: _KEYS,
+    Action.REVOCATION_VIEW: _KEYS | {Role.AUDITOR},
+    Action.REVOCATION_EDIT: _KEYS,
     Action.REQUESTOR_VIEW: _READS_REQUESTORS,
     Action.REQUESTOR_EDIT: _REQUESTORS,
     Action.REQUESTOR_SUSPEND: _REQUESTORS,

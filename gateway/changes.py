@@ -36,6 +36,7 @@ class Topic(Enum):
     ISSUER_KEYS = "issuer_keys"
     CUSTODY = "custody"
     JOBS = "jobs"
+    REVOCATION = "revocation"
 
 
 def announce(session: Session, topic: Topic, clock: Clock = system_clock) -> None:

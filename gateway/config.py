@@ -140,6 +140,8 @@ class GatewayConfig:
     redis_tls_client_cert_file: str = ""
     redis_tls_client_key_file: str = ""
     redis_no_tls: bool = False
+    revocation_db_type: str = ""
+    revocation_db_str: str = field(default="", repr=False)
     revocation_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     verbose: int = 0
     quiet: bool = False
@@ -222,7 +224,6 @@ _WITHOUT_EFFECT: Final = (
     "tls_cert_file",
     "client_tls_cert",
     "client_tls_cert_file",
-    "revocation_settings",
 )
 _FIELD_DEFAULTS: Final = {option.name: getattr(GatewayConfig(), option.name) for option in fields(GatewayConfig)}
 
@@ -376,7 +377,7 @@ _PERMISSION_OPTIONS: Final = {
     "host_perms": "host",
 }
 #: Options of irma server that mean nothing here yet; they are taken so that a configuration file of the reference can be used.
-_ABSENT_OPTIONS: Final = ("revocation_db_type", "revocation_db_str", "sdjwtvc_issuer_certificates_dir", "sdjwtvc_issuer_private_keys_dir")
+_ABSENT_OPTIONS: Final = ("sdjwtvc_issuer_certificates_dir", "sdjwtvc_issuer_private_keys_dir")
 
 
 def _contradictions(config: GatewayConfig) -> Iterator[Problem]:

@@ -159,6 +159,12 @@ class NotRevocationAuthorityError(GatewayError):
     remote = REVOCATION
 
 
+class UnknownRevocationKeyError(GatewayError):
+    """Nothing that is not revoked already was issued under this key."""
+
+    remote = UNKNOWN_REVOCATION_KEY
+
+
 class SessionAccessError(GatewayError):
     """The caller does not know the secret of the session, or came by another host."""
 

@@ -12,7 +12,7 @@ import queue
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from .stores.base import SessionStore, StatusChange
 
@@ -46,6 +46,14 @@ def encode_event(data: Any) -> bytes:
     return b"data: " + json.dumps(data, separators=(",", ":")).encode() + b"\n\n"
 
 
+class StreamOwner(Protocol):
+    """Who fills streams, and forgets those that end."""
+
+    def remove(self, name: str, stream: "EventStream", /) -> None:
+        """Send this stream nothing more."""
+        ...
+
+
 class EventStream:
     """The status changes of one session as server-sent events, for one listener.
 
@@ -53,7 +61,7 @@ class EventStream:
     iterates are kept, so none is lost between the request and the first write.
     """
 
-    def __init__(self, hub: "EventHub", client_token: str, render: Callable[[StatusChange], Any]) -> None:
+    def __init__(self, hub: StreamOwner, client_token: str, render: Callable[[StatusChange], Any] = status_data) -> None:
         self._hub = hub
         self._client_token = client_token
         self._render = render
@@ -85,6 +93,12 @@ class EventStream:
                 self._emit(None)
         if self._is_ended:
             self.close()
+
+    def push(self, message: bytes) -> None:
+        """Send a message that is no change of a session."""
+        with self._lock:
+            if not self._is_ended:
+                self._emit(message)
 
     def _emit(self, message: bytes | None) -> None:
         if self._deliver is None:

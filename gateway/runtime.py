@@ -19,6 +19,8 @@ from .events import STREAM_HEADERS, EventHub
 from .key_use import KeyUse
 from .requestors.directory import RequestorDirectory
 from .result_jwt import ResultSigner
+from .revocation.events import UpdateHub
+from .revocation.service import Revocation
 from .scheme_updates import SchemeUpdates
 from .schemes import SchemeSource
 from .sessions import Answer, Sessions, encode_json
@@ -45,6 +47,8 @@ class Gateway:
         key_use: notes which keys are used, or None where there is no database.
         signer: signs results, or None.
         scheme_updates: keeps the schemes up to date and tells how old they are, or None where nothing is updated.
+        revocation: revokes credentials, and tells what is revoked.
+        revocation_updates: streams updates of revocation, or None where `sse` is off.
         close: stops everything that runs in the background.
     """
 
@@ -58,6 +62,8 @@ class Gateway:
     key_use: KeyUse | None
     signer: ResultSigner | None
     scheme_updates: SchemeUpdates | None
+    revocation: Revocation
+    revocation_updates: UpdateHub | None
     close: Callable[[], None]
 
 

@@ -37,8 +37,12 @@ class CustodyKeys(Protocol):
         """The activated keys: by issuer and counter the fingerprint of the public key."""
         ...
 
-    def private_key(self, issuer_id: str, counter: int) -> PrivateKey:
-        """Open a private key."""
+    def private_key(self, issuer_id: str, counter: int, *, retired: bool = False) -> PrivateKey:
+        """Open a private key that is active, or was."""
+        ...
+
+    def revoking(self, issuer_id: str) -> Mapping[int, str]:
+        """The keys, active or retired, that support revocation: by counter the fingerprint of the public key."""
         ...
 
 
@@ -63,6 +67,7 @@ class IssuerKeyRing:
         self._active: Mapping[str, Mapping[int, str]] = {} if custody is None else custody.active()
         self._lock = threading.Lock()
         self._opened: dict[tuple[IssuerId, int], PrivateKey] = {}
+        self._revoking: dict[tuple[IssuerId, int], PrivateKey] = {}
 
     def signing_key(self, issuer: IssuerId, counter: int | None = None) -> tuple[PublicKey, PrivateKey]:
         """The key pair of an issuer: of one counter, or of the highest that is activated and published.
@@ -79,6 +84,36 @@ class IssuerKeyRing:
             if private_key is not None and private_key.N == public_key.N:
                 return public_key, private_key
         raise UnknownIdentifierError(str(issuer), NO_PRIVATE_KEY)
+
+    def revocation_keys(self, issuer: IssuerId) -> dict[int, tuple[PublicKey, PrivateKey]]:
+        """The key pairs of an issuer that support revocation, retired ones too, since what they signed can still be revoked."""
+        retired = {} if self._custody is None else self._custody.revoking(str(issuer))
+        found: dict[int, tuple[PublicKey, PrivateKey]] = {}
+        for counter in sorted(self.active_counters(issuer) | set(retired)):
+            try:
+                pair = self.signing_key(issuer, counter)
+            except UnknownIdentifierError:
+                retired_pair = self._retired(issuer, counter, retired.get(counter))
+                if retired_pair is None:
+                    continue
+                pair = retired_pair
+            if pair[0].supports_revocation and pair[1].ecdsa is not None:
+                found[counter] = pair
+        return found
+
+    def _retired(self, issuer: IssuerId, counter: int, fingerprint: str | None) -> tuple[PublicKey, PrivateKey] | None:
+        """A key pair in custody that signs no credentials any more; None where its public key is not published."""
+        try:
+            public_key = self._configuration.public_key(issuer, counter)
+        except UnknownPublicKeyError:
+            return None
+        if self._custody is None or fingerprint is None or fingerprint != public_key.fingerprint():
+            return None
+        with self._lock:
+            key = self._revoking.get((issuer, counter))
+            if key is None:
+                key = self._revoking[issuer, counter] = self._custody.private_key(str(issuer), counter, retired=True)
+            return public_key, key
 
     def problem(self, issuer: IssuerId, *, revocation: bool) -> str | None:
         """Why the issuer's newest key cannot be used for issuing, or for revoking; None where it can."""

@@ -17,6 +17,8 @@ from .database import Database, check_revision
 from .jobs.service import LEASE, Jobs
 from .requestors.explain import Explainer
 from .requestors.service import Requestors
+from .revocation.service import Revocation, schemes_with_custody
+from .revocation.tables import RevocationTables
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -39,6 +41,7 @@ class SharedServices:
     archive: Archive
     changes: Changes
     explainer: Explainer
+    revocation: Revocation
 
     def start(self) -> None:
         """Start watching for changes and writing the archive. Call it after a fork."""
@@ -49,6 +52,7 @@ class SharedServices:
         """Write what is waiting, end the threads that were started, close the database."""
         self.archive.stop()
         self.changes.stop()
+        self.revocation.close()
         self.database.close()
 
 
@@ -77,9 +81,11 @@ def wire_shared_services(
     changes = Changes(database, redis=redis)
     requestors.watch(changes)
     jobs = Jobs(database, audit, clock=clock, lease=job_lease)
+    schemes = schemes_with_custody(configuration or Configuration, custody.issuer_keys)
+    revocation = Revocation(RevocationTables(database), schemes, audit=audit, clock=clock)
     archive = Archive(database, clock=clock)
     explainer = Explainer(requestors, archive, clock)
-    return SharedServices(database, redis, audit, custody, jobs, requestors, archive, changes, explainer)
+    return SharedServices(database, redis, audit, custody, jobs, requestors, archive, changes, explainer, revocation)
 
 
 def open_shared_services(

@@ -8,6 +8,7 @@ session of a chain: its answer is part of the outcome.
 
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, Protocol, TypeVar
@@ -36,6 +37,7 @@ from .requestors.constraints import Check
 from .requestors.directory import RequestorDirectory
 from .requestors.issuer_keys import BoundIssuerKeys
 from .requestors.limits import NO_LIMITS, Limits
+from .revocation.service import Issuance, Revocation
 from .schemes import LoadedSchemes, SchemeSource
 from .stores.base import SessionStore, StatusChange, StoreConflictError, StoreError, TooManySessionsError, UnknownSessionError
 from .usage import Outcome, Usage
@@ -118,6 +120,7 @@ class Sessions:
         primes: gives the primes of signatures.
         limiter: counts what requestors start.
         usage: keeps the counts of each day, or None where there is no database.
+        revocation: the state of revocation; by default none is known.
     """
 
     def __init__(
@@ -133,6 +136,7 @@ class Sessions:
         primes: PrimePool,
         limiter: Limiter,
         usage: Usage | None = None,
+        revocation: Revocation | None = None,
     ) -> None:
         self._config = config
         self._schemes = schemes
@@ -145,6 +149,7 @@ class Sessions:
         self._primes = primes
         self._limiter = limiter
         self._usage = usage
+        self._revocation = revocation
         self._settings = EngineSettings(
             url=config.server_url,
             production=config.production,
@@ -172,6 +177,7 @@ class Sessions:
             describe_refusal,
             self._primes,
             timestamp_keys=self._config.timestamp_keys,
+            revocation=self._revocation,
         )
 
     def _engine_of(self, requestor: str) -> SessionEngine:
@@ -388,35 +394,57 @@ class Sessions:
         """
         for _ in range(ATTEMPTS):
             session = load()
-            engine = self.engine
-            known = engine.recall(session, path, body, authorization=authorization)
+            known = self.engine.recall(session, path, body, authorization=authorization)
             if known is not None:
                 return Answer(known.http_status, known.response)
-            following: Session | None = None
-            try:
-                changed, reply = step(engine, session)
-                if isinstance(reply, NextSessionNeeded):
-                    changed, reply, following = self._continue_chain(changed, reply)
-                answer = Answer(200, encode_json(reply.to_json()))
-            except SessionError as refusal:
-                if engine.is_repeated(session, path, body):
-                    refusal.departure = "repeated-request"
-                entry, message = remote_error(refusal)
-                answer = Answer(entry.status, encode_json(entry.to_json(message)), refusal)
-                changed = refusal.session or session
-            changed = engine.remember(changed, path, body, authorization=authorization, response=answer.body, http_status=answer.status)
-            try:
-                if following is not None:
-                    # Before the answer that leads to it; one that nobody will hear of is cancelled.
-                    self._add(engine, following)
-                if changed is not session:
-                    self._write(session, changed)
-            except StoreConflictError:
-                if following is not None:
-                    self._write(following, engine.cancel(following))
-                continue
-            return answer
+            with self._issuing() as issuance:
+                answer = self._attempt(session, path, body, authorization, step, issuance)
+            if answer is not None:
+                return answer
         raise StoreError("the session is changed too often")
+
+    def _issuing(self) -> AbstractContextManager[Issuance]:
+        """Records of issuance that are made inside stay only if the credentials may have reached the app."""
+        return nullcontext(Issuance()) if self._revocation is None else self._revocation.issuing()
+
+    def _attempt(
+        self,
+        session: Session,
+        path: str,
+        body: bytes,
+        authorization: str,
+        step: Callable[[SessionEngine, Session], tuple[Session, Any]],
+        issuance: Issuance,
+    ) -> Answer | None:
+        """One attempt of `exchange`; None where somebody else changed the session meanwhile."""
+        engine = self.engine
+        following: Session | None = None
+        try:
+            changed, reply = step(engine, session)
+            if isinstance(reply, NextSessionNeeded):
+                changed, reply, following = self._continue_chain(changed, reply)
+            answer = Answer(200, encode_json(reply.to_json()))
+        except SessionError as refusal:
+            if engine.is_repeated(session, path, body):
+                refusal.departure = "repeated-request"
+            entry, message = remote_error(refusal)
+            answer = Answer(entry.status, encode_json(entry.to_json(message)), refusal)
+            changed = refusal.session or session
+        changed = engine.remember(changed, path, body, authorization=authorization, response=answer.body, http_status=answer.status)
+        try:
+            if following is not None:
+                # Before the answer that leads to it; one that nobody will hear of is cancelled.
+                self._add(engine, following)
+            # Where the store fails now, the write may have been done all the same, and the app may get the answer by asking again.
+            issuance.is_delivered = answer.error is None
+            if changed is not session:
+                self._write(session, changed)
+        except StoreConflictError:
+            issuance.is_delivered = False
+            if following is not None:
+                self._write(following, engine.cancel(following))
+            return None
+        return answer
 
     def _continue_chain(self, session: Session, needed: NextSessionNeeded) -> tuple[Session, ServerResponse, Session | None]:
         """Ask for the next session, check that its requestor may have it, and start it.

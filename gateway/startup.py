@@ -17,6 +17,7 @@ from idemix.clock import Clock
 from idemix.errors import MalformedRequestError
 from idemix.request import IssuanceRequest, parse_session_request
 from idemix.scheme.configuration import Configuration
+from idemix.scheme.identifiers import CredentialTypeId
 
 from .config import AUTH_METHODS, ConfigurationError, GatewayConfig, Problem, RequestorConfig
 from .models import AuthMethod
@@ -24,6 +25,7 @@ from .permissions import BadPatternError, IssuerKeyCheck, Permissions, compile_h
 from .requestors.directory import DirectoryKey, DirectoryRequestor, RequestorDirectory, hash_token
 from .requestors.key_material import decode_secret, read_public_key
 from .result_jwt import ResultSigner, read_signer
+from .revocation.settings import NO_SETTINGS, read_settings
 from .schemes import LoadedSchemes
 
 log = structlog.get_logger(__name__)
@@ -35,7 +37,13 @@ OPEN_ISSUING: Final = (
 
 
 def checked_directory(
-    config: GatewayConfig, schemes: LoadedSchemes, clock: Clock, *, pepper: bytes, has_database: bool
+    config: GatewayConfig,
+    schemes: LoadedSchemes,
+    clock: Clock,
+    *,
+    pepper: bytes,
+    has_database: bool,
+    has_revocation_tables: bool = False,
 ) -> tuple[RequestorDirectory, ResultSigner | None]:
     """Check everything that the configuration names, and read its requestors and its key for results.
 
@@ -45,6 +53,7 @@ def checked_directory(
         clock: for the signer.
         pepper: the key of the token hashes.
         has_database: whether requestors may come from elsewhere.
+        has_revocation_tables: whether there are tables of revocation, in which roles may stand too.
 
     Raises:
         ConfigurationError: with every fault.
@@ -63,6 +72,7 @@ def checked_directory(
     except ConfigurationError as error:
         problems += error.problems
     problems += _permission_problems(config, schemes)
+    problems += _revocation_problems(config, schemes, has_tables=has_revocation_tables)
     problems += _static_session_problems(config, has_signer=bool(config.jwt_privkey or config.jwt_privkey_file))
     if problems:
         raise ConfigurationError(problems)
@@ -106,6 +116,39 @@ def _permission_problems(config: GatewayConfig, schemes: LoadedSchemes) -> Itera
         _warn_of_host_patterns(name, requestor.permissions)
     if _issues_openly(config, configuration, private_keys):
         yield Problem("no_auth", OPEN_ISSUING)
+
+
+def _revocation_problems(config: GatewayConfig, schemes: LoadedSchemes, *, has_tables: bool) -> Iterator[Problem]:
+    """Every fault in the settings of revocation, alone and against the schemes and the private keys."""
+    configuration, keys = schemes.configuration, schemes.issuer_keys
+    if config.revocation_db_type not in ("", "memory", "sqlite", "postgres"):
+        rule = f"unsupported database {config.revocation_db_type}: it is postgres, sqlite or memory"
+        yield Problem("revocation_db_type", rule)
+    if config.revocation_db_str and config.revocation_db_type == "memory":
+        yield Problem("revocation_db_str", "must not be given with revocation_db_type memory")
+    settings, problems = read_settings(config.revocation_settings, configuration, has_database=has_tables or bool(config.revocation_db_str))
+    yield from problems
+    for type_id, role in settings.items():
+        if role.authority and not keys.revocation_keys(type_id.issuer):
+            rule = f"no private key of {type_id.issuer} supports revocation"
+            yield Problem(f"revocation_settings.{type_id}.authority", rule)
+    if has_tables:
+        # Roles are given there too, and change while the gateway runs.
+        return
+    unserved = sorted(
+        str(type_id)
+        for type_id, kind in configuration.credential_types.items()
+        if kind.supports_revocation
+        and not settings.get(type_id, NO_SETTINGS).can_issue
+        and keys.problem(type_id.issuer, revocation=True) is None
+    )
+    text = "Revocation-supporting private key installed for {}, but no revocation server is configured: issuance sessions will always fail"
+    demo = [name for name in unserved if configuration.schemes[CredentialTypeId(name).issuer.scheme].demo]
+    if demo:
+        log.warning("revocation.no_server", reason=text.format(", ".join(demo)))
+    for name in unserved:
+        if name not in demo:
+            yield Problem(f"revocation_settings.{name}", text.format(name))
 
 
 def _static_session_problems(config: GatewayConfig, *, has_signer: bool) -> Iterator[Problem]:

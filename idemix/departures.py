@@ -116,7 +116,12 @@ _RULES: Final = (
         "jwt-header", MalformedRequestError, "The typ of a JWT is JWT or absent, and its header has no parameter that changes its meaning."
     ),
     Departure("jwt-claims", MalformedRequestError, "The claims of a JWT are one JSON object, and nothing follows it."),
-    Departure("revocation-subject", MalformedRequestError, "A revocation JWT says in sub that it is one."),
+    Departure("revocation-subject", MalformedRequestError, "The sub of a revocation JWT, where it has one, says that it is one."),
+    Departure(
+        "revocation-request",
+        MalformedRequestError,
+        "A revocation server is asked for events in whole blocks, and for keys that it has an accumulator of.",
+    ),
     Departure("revocation-issuer", NotPermittedError, "A revocation JWT names in iss the requestor whose key signed it."),
     Departure(
         "session-host", NotPermittedError, "A host is a name or an address, with or without port: no user, query, fragment or blank."

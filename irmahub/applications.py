@@ -104,6 +104,7 @@ def _gateway(settings: Settings, services: Services) -> Flask:
         changes=services.changes,
         archive=services.archive,
         store=store,
+        revocation=services.revocation.tables,
     )
 
 

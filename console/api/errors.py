@@ -19,6 +19,7 @@ from console.errors import (
 )
 from gateway.authorization import PermissionDeniedError
 from gateway.custody.errors import CustodyError
+from gateway.errors import NotRevocationAuthorityError, UnknownRevocationKeyError
 from gateway.inputs import ConflictError, InvalidInputError, NotFoundError
 from idemix.errors import MalformedSchemeError
 
@@ -42,6 +43,8 @@ _TABLE: tuple[tuple[type[Exception], int, str], ...] = (
     (RepositoryError, 502, "repository"),
     (ConsoleError, 409, "refused"),
     (CustodyError, 409, "custody"),
+    (UnknownRevocationKeyError, 404, "unknown_revocation_key"),
+    (NotRevocationAuthorityError, 409, "not_revocation_authority"),
 )
 
 

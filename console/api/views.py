@@ -1,6 +1,6 @@
 """The routes of `/api/v1`: each reads a typed object, calls the service that the pages call, and answers with what it gave.
 
-Those of drafts and versions stand in `console.api.drafts`.
+Those of drafts and versions stand in `console.api.drafts`, those of revocation in `console.api.revocation`.
 """
 
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from datetime import timedelta
 from flask import Response, jsonify, request
 
 from console.accounts.models import NewApiToken, NewUser
-from console.api import drafts  # noqa: F401 - its routes belong to the same blueprint
+from console.api import drafts, revocation  # noqa: F401 - their routes belong to the same blueprint
 from console.api.authentication import caller
 from console.api.blueprint import answer, api, asked_draft, body, day, limit, made, moment, number
 from console.authentication import services

@@ -43,6 +43,9 @@ _STATE_TIMES: Final = {
     IssuerKeyState.RETIRED: "retired_at",
 }
 
+#: A key that signs no more still revokes what it signed.
+_REVOKING: Final = frozenset({IssuerKeyState.ACTIVE, IssuerKeyState.RETIRED})
+
 
 class IssuerKeyRegister:
     """All issuer keys of an installation.
@@ -265,15 +268,20 @@ class IssuerKeyRegister:
         )
         return private_xml
 
-    def private_key(self, issuer_id: str, counter: int) -> PrivateKey:
+    def private_key(self, issuer_id: str, counter: int, *, retired: bool = False) -> PrivateKey:
         """Open the private key for the engine, which signs credentials with it; for `gateway.schemes` alone.
+
+        Args:
+            issuer_id, counter: which key.
+            retired: whether a retired one will do, with which credentials are still revoked.
 
         Raises:
             UnknownKeyError: custody does not have the key, or it is not active.
         """
+        states = _REVOKING if retired else {IssuerKeyState.ACTIVE}
         with self._database.read() as session:
             row = _row(session, issuer_id, counter)
-            if row is None or row.envelope is None or row.state is not IssuerKeyState.ACTIVE:
+            if row is None or row.envelope is None or row.state not in states:
                 raise UnknownKeyError(f"custody has no active private key {issuer_id}-{counter}")
             stored = StoredEnvelope.of(row.envelope)
         # Its primes were checked on the way in, and the envelope vouches that it is the same key.
@@ -287,6 +295,18 @@ class IssuerKeyRegister:
             for row in session.scalars(query):
                 found.setdefault(row.issuer_id, {})[row.counter] = row.fingerprint
         return found
+
+    def revoking(self, issuer_id: str) -> dict[int, str]:
+        """The keys of an issuer with which credentials can be revoked: counter to fingerprint of the public key."""
+        query = select(IssuerKey).where(
+            IssuerKey.issuer_id == issuer_id,
+            IssuerKey.state.in_(_REVOKING),
+            IssuerKey.activated_at.is_not(None),
+            IssuerKey.revocable,
+            IssuerKey.envelope_id.is_not(None),
+        )
+        with self._database.read() as session:
+            return {row.counter: row.fingerprint for row in session.scalars(query)}
 
     def list(self, actor: Actor, issuer_id: str | None = None) -> tuple[IssuerKeyInfo, ...]:
         """List the register, by issuer and counter.

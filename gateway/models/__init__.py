@@ -21,6 +21,7 @@ from .requestor import (
     RequestorState,
     RequestorUsage,
 )
+from .revocation import RevocationAccumulator, RevocationEvent, RevocationRecord, RevocationRole, RevocationSync
 from .scheme import Approval, Channel, Publication, PublicationState, Scheme, SchemeKind, Verdict
 
 __all__ = [
@@ -51,6 +52,11 @@ __all__ = [
     "RequestorPermission",
     "RequestorState",
     "RequestorUsage",
+    "RevocationAccumulator",
+    "RevocationEvent",
+    "RevocationRecord",
+    "RevocationRole",
+    "RevocationSync",
     "RoleGrant",
     "Scheme",
     "SchemeKind",

@@ -57,6 +57,11 @@ ROUTES = {
     ("GET", "/irma/session/<token>/frontend/statusevents"),
     ("POST", "/irma/session/<token>/frontend/options"),
     ("POST", "/irma/session/<token>/frontend/pairingcompleted"),
+    ("GET", "/irma/revocation/<name>/update/<int:count>"),
+    ("GET", "/irma/revocation/<name>/update/<int:count>/<int:key_counter>"),
+    ("GET", "/irma/revocation/<name>/events/<int:key_counter>/<int:start>/<int:stop>"),
+    ("GET", "/irma/revocation/<name>/updateevents"),
+    ("POST", "/irma/revocation/<name>/issuancerecord/<int:key_counter>"),
 }
 
 

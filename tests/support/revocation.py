@@ -1,9 +1,13 @@
-"""A revocation authority in memory: what a server with its own revocation database does for the engine."""
+"""A revocation authority in memory, for the engine; and ways from wallets and gateways to a gateway that serves revocation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+import httpx
+from flask import Flask
 from gmpy2 import mpz
+from werkzeug.test import TestResponse
 
+from gateway.revocation.servers import ServersUnavailableError
 from idemix.clock import Clock
 from idemix.revocation import EventList, IssuanceRecord, SignedAccumulator, Update
 from idemix.scheme.configuration import Configuration
@@ -96,3 +100,76 @@ class MemoryAuthority:
     def _check(self) -> None:
         if not self.is_reachable:
             raise RevocationStateError("the authority does not answer")
+
+
+class SchemeServers(httpx.BaseTransport):
+    """Leads the addresses that schemes give of revocation servers to a gateway, and everything else there too.
+
+    Args:
+        transport: the way to the gateway.
+        base: the address of the gateway, `http://host:port`.
+
+    Attributes:
+        asked: the paths of revocation that were asked for.
+    """
+
+    def __init__(self, transport: httpx.BaseTransport, base: str = "http://localhost") -> None:
+        self._transport = transport
+        self._base = httpx.URL(base)
+        self.asked: list[str] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.raw_path.decode()
+        if path.startswith("/revocation/"):
+            self.asked.append(path)
+            path = f"/irma{path}"
+        url = request.url.copy_with(scheme=self._base.scheme, host=self._base.host, port=self._base.port, raw_path=path.encode())
+        headers = {
+            **request.headers,
+            "host": self._base.netloc.decode() if path.startswith("/irma/revocation/") else request.headers["host"],
+        }
+        return self._transport.handle_request(httpx.Request(request.method, url, headers=headers, stream=request.stream))
+
+
+class AppConnection:
+    """The `gateway.revocation.servers.Connection` to a Flask application, as from another gateway.
+
+    Attributes:
+        is_up: whether it answers.
+        gets, posts: the addresses that were asked.
+    """
+
+    def __init__(self, app: Flask) -> None:
+        self._client = app.test_client()
+        self.is_up = True
+        self.gets: list[str] = []
+        self.posts: list[str] = []
+
+    def get(self, url: str) -> bytes:
+        self.gets.append(url)
+        return self._answer(self._client.get(self._path(url)) if self.is_up else None)
+
+    def post(self, url: str, body: bytes) -> None:
+        self.posts.append(url)
+        self._answer(self._client.post(self._path(url), data=body) if self.is_up else None)
+
+    def listen(self, url: str) -> Iterator[str]:
+        answer = self._client.get(self._path(url))
+        assert answer.status_code == 200
+        for chunk in answer.response:
+            text = chunk if isinstance(chunk, str) else chunk.decode()
+            if text.startswith("data: "):
+                yield text.removeprefix("data: ").strip()
+
+    def close(self) -> None:
+        pass
+
+    @staticmethod
+    def _path(url: str) -> str:
+        return "/irma/revocation/" + url.partition("/revocation/")[2]
+
+    @staticmethod
+    def _answer(answer: TestResponse | None) -> bytes:
+        if answer is None or answer.status_code != 200:
+            raise ServersUnavailableError("down" if answer is None else f"status {answer.status_code}")
+        return answer.data
