@@ -11,7 +11,7 @@ IRMAHUB_SHARED ?= $(abspath ../shared)
 export IRMAHUB_SHARED
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap system-packages format lint types test test-long fuzz mutants coverage features demo bench conformance compatibility diagrams lock migration wheel clean
+.PHONY: help bootstrap system-packages format lint types test test-long fuzz mutants coverage features demo bench bench-sessions bench-events conformance compatibility diagrams lock migration wheel clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,12 @@ demo: $(READY) ## Run the main job in a fresh data directory (ARGS=--exit ends a
 
 bench: $(READY) ## Measure the engine in multiples of one modular exponentiation
 	$(BIN)/irmahub bench engine $(ARGS)
+
+bench-sessions: $(READY) ## Measure whole sessions (the record: ARGS="--runs 5 --seconds 60 --json" on a quiet machine)
+	$(BIN)/irmahub bench sessions $(ARGS)
+
+bench-events: $(READY) ## Measure status events: 5,000 listeners, changes raised on another worker
+	$(BIN)/irmahub bench events $(ARGS)
 
 conformance: $(READY) ## Compare with the recorded vectors
 	$(BIN)/irmahub conformance $(IRMAHUB_SHARED)/vectors $(ARGS)

@@ -1,13 +1,12 @@
 """The console's application: pages over the services. Pages hold no rule; each builds a form, calls a service and answers."""
 
 import hmac
-import secrets
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from flask import Blueprint, Flask, g, request
+from flask import Blueprint, Flask, request
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_bootstrap import Bootstrap5
@@ -22,6 +21,7 @@ from console.drafts.version_views import versions
 from console.drafts.views import drafts
 from console.drafts.words import install_draft_words
 from console.extensions import csrf
+from console.health import health_api
 from console.home.views import home
 from console.issuer_keys.views import issuer_keys
 from console.preferences import THEME_COOKIE, THEMES, preferences
@@ -31,6 +31,8 @@ from console.schemes.views import schemes
 from console.security_headers import set_security_headers
 from console.services import Services
 from console.styleguide import styleguide
+from gateway.health import DEFAULT_LIMITS, Health, installation_checks
+from gateway.observation import observe
 from idemix.clock import Clock, system_clock
 
 #: Where the templates are: inside the package in a wheel, at the top of the tree in a checkout.
@@ -46,6 +48,7 @@ BLUEPRINTS: Final[Mapping[Blueprint, Authentication]] = {
     assets.blueprint: requires_no_auth,
     audit: requires_log_in,
     drafts: requires_log_in,
+    health_api: requires_no_auth,
     home: requires_log_in,
     issuer_keys: requires_log_in,
     preferences: requires_no_auth,
@@ -61,7 +64,7 @@ def create_app(
     services: Services,
     *,
     clock: Clock = system_clock,
-    randomness: Callable[[], str] = lambda: secrets.token_hex(8),
+    health: Health | None = None,
     time_zone: str = "Europe/Amsterdam",
 ) -> Flask:
     """Make the console.
@@ -69,7 +72,7 @@ def create_app(
     Args:
         services: what the pages call.
         clock: tells the time to which distances such as `in 9 days` are counted.
-        randomness: gives the id of a request, as it stands in logs and audit.
+        health: whether the process can work, by default whether its services can.
         time_zone: an IANA name; the zone that moments are shown in.
     """
     app = Flask("console", static_folder=str(_PACKAGE / "static"), template_folder=str(TEMPLATES))
@@ -87,11 +90,9 @@ def create_app(
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions["services"] = services
     app.extensions["clock"] = clock
+    app.extensions["health"] = health or Health(installation_checks(services, services.settings.data_directory, DEFAULT_LIMITS))
 
-    @app.before_request
-    def name_request() -> None:
-        g.request_id = randomness()
-
+    observe(app, "console")
     input_guard.install_body_limits(app)
     Bootstrap5(app)
     csrf.init_app(app)

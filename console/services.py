@@ -64,6 +64,7 @@ def build_services(settings: ConsoleSettings, clock: Clock = system_clock, rando
         settings.database_url,
         lambda: KeyRing.load(settings.kek_file) if settings.production else KeyRing.load_or_create(settings.kek_file),
         redis_url=settings.redis_url,
+        redis_prefix=settings.redis_prefix,
         configuration=configuration,
         clock=clock,
         job_lease=settings.job_lease,

@@ -23,6 +23,7 @@ class ConsoleSettings:
         public_url: where the web root's parent is served, e.g. `http://127.0.0.1:8089/`; schemes stand at `schemes/<id>/` below it.
         gateway_url: where backends and apps reach the gateway; a request for its host needs no permission.
         redis_url: carries changes to the workers at once, or None.
+        redis_prefix: goes before the names of keys and channels there.
         production: demands https for fetching back and the long waiting period for every scheme.
         outbound: which hosts git addresses and public addresses may name.
         demo_waiting_period: how long a new key of a demo scheme must have been seen live before it may issue.
@@ -40,6 +41,7 @@ class ConsoleSettings:
     public_url: str
     gateway_url: str
     redis_url: str | None = None
+    redis_prefix: str = ""
     production: bool = False
     outbound: AddressPolicy = PUBLIC_ONLY
     demo_waiting_period: timedelta = timedelta(0)

@@ -1,8 +1,11 @@
 """The gateway as a Flask application: the requestor API and the app API of `irma server`."""
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
+from functools import partial
+from importlib.metadata import version
+from types import MappingProxyType
 from typing import Final
 
 import structlog
@@ -15,7 +18,7 @@ from idemix.scheme.configuration import Configuration
 from idemix.session.access import check_frontend
 from idemix.session.randomness import Randomness, SystemRandomness
 
-from . import client_api, cors, frontend_api, requestor_api, revocation_api
+from . import api_docs, client_api, cors, frontend_api, openapi, requestor_api, revocation_api
 from .auth.base import Authenticator
 from .auth.hmac import HmacAuthenticator
 from .auth.jwks import JwksCache
@@ -27,10 +30,14 @@ from .background import Background, fault
 from .callbacks import RequestorCalls
 from .changes import Changes, Topic
 from .config import MAX_BODY_BYTES, GatewayConfig
-from .errors import INTERNAL_ERROR, InvalidRequestError, TooManyRequestsError, remote_error
+from .errors import INTERNAL_ERROR, RETRY_SECONDS, UNAVAILABLE, InvalidRequestError, TooManyRequestsError, remote_error
 from .events import EventHub
+from .health import DEFAULT_LIMITS, Check, Health, Limits, issuer_keys_check, schemes_check, store_check, threads_check
 from .key_use import KeyUse
 from .limiter import limiter_beside
+from .measured import CountedSessions, SchemeState
+from .metrics import LISTENERS
+from .observation import observe
 from .outbound import OutboundClient
 from .permissions import NO_PERMISSIONS
 from .requestors.directory import DirectoryRequestor, RequestorDirectory
@@ -38,7 +45,7 @@ from .requestors.service import Requestors
 from .revocation.events import UpdateHub
 from .revocation.opening import open_revocation
 from .revocation.tables import RevocationTables
-from .runtime import Gateway, authorization, current_gateway, empty_response, json_response, load_client_session, require_token
+from .runtime import Gateway, authorization, current_gateway, empty_response, json_response, load_client_session, require_token, with_hint
 from .scheme_updates import SchemeUpdates
 from .schemes import CustodyKeys, FixedSchemes, SchemeDirectories, SchemeSource
 from .sessions import NoArchive, SessionArchive, Sessions
@@ -69,6 +76,8 @@ def create_app(
     outbound: OutboundClient | None = None,
     revocation: RevocationTables | None = None,
     background: bool = True,
+    checks: Mapping[str, Check] = MappingProxyType({}),
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Flask:
     """Make the gateway.
 
@@ -84,6 +93,8 @@ def create_app(
         published_keys: fetches the keys that requestors publish; by default from where `outbound` may call.
         outbound: calls the requestors' servers; by default as the configuration allows.
         revocation: the tables of revocation, by default as the configuration says.
+        checks: looks at further components of the process, for `/health/ready`.
+        limits: where the health of components ends.
         background: whether time-outs are looked for, uses of keys written, and primes found ahead, without a request.
 
     Raises:
@@ -110,6 +121,7 @@ def create_app(
     calls = RequestorCalls(signer, outbound, appends_slash=config.callback_url_slash)
     store = store or open_store(config, clock)
     primes = PrimePool()
+    counted = CountedSessions(archive or NoArchive())
     revoker = open_revocation(config, lambda: schemes.current, revocation, clock)
     key_use = None if requestors is None else KeyUse(clock, requestors.keys_used)
     usage = None if requestors is None else Usage(clock, requestors.add_usage)
@@ -120,7 +132,7 @@ def create_app(
         directory,
         store,
         calls,
-        archive or NoArchive(),
+        counted,
         clock,
         randomness or SystemRandomness(),
         primes,
@@ -133,7 +145,12 @@ def create_app(
     # On a thread of its own: other servers may be slow to answer.
     revoking = Background(revoker.work, *(() if revocation_updates is None else (revocation_updates.look,)))
     suspensions = Suspensions(directory, store, sessions)
-    periodic = Background(sessions.sweep, suspensions.follow, *(one.write_if_due for one in written))
+
+    def count_listeners() -> None:
+        if hub is not None:
+            LISTENERS.set(hub.listeners)
+
+    periodic = Background(sessions.sweep, suspensions.follow, *(one.write_if_due for one in written), count_listeners)
 
     def close() -> None:
         if scheme_updates is not None:
@@ -149,6 +166,16 @@ def create_app(
         revoker.close()
         store.close()
 
+    threads = {"sessions": periodic, "revocation": revoking} if background else {}
+    health = Health(
+        {
+            "sessions": store_check(store),
+            "schemes": schemes_check(schemes, clock, limits, scheme_updates),
+            "issuer_keys": issuer_keys_check(schemes, clock, limits),
+            "background": threads_check({name: partial(_is_alive, thread) for name, thread in threads.items()}),
+            **checks,
+        }
+    )
     gateway = Gateway(
         config,
         sessions,
@@ -162,6 +189,8 @@ def create_app(
         scheme_updates,
         revoker,
         revocation_updates,
+        health,
+        (SchemeState(schemes, clock),),
         close,
     )
     if changes is not None:
@@ -179,7 +208,12 @@ def create_app(
         log.warning("config.option_without_effect", option=option)
     prefix = config.api_prefix.rstrip("/")
     apps = () if config.client_port else _client_blueprints(prefix)
-    return _flask(gateway, (requestor_api.blueprint(prefix), *apps))
+    docs = api_docs.blueprint("api_docs", prefix, partial(openapi.document, prefix=prefix, version=version("irmahub")))
+    return _flask(gateway, (requestor_api.blueprint(prefix), docs, *apps))
+
+
+def _is_alive(thread: Background) -> bool:
+    return thread.is_alive
 
 
 def create_client_app(app: Flask) -> Flask:
@@ -253,9 +287,9 @@ def _flask(gateway: Gateway, blueprints: Iterable[Blueprint]) -> Flask:
     app.extensions["gateway"] = gateway
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
+    observe(app, "gateway")
     app.before_request(_before_view)
     app.after_request(cors.add_headers)
-    app.after_request(_log_answer)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _error)
     return app
@@ -267,7 +301,6 @@ def _before_view() -> Response | None:
     Preflights are answered; of paths below a session its token is read; the app's paths have the session loaded, and the
     frontend's among them its secret compared; other methods are refused.
     """
-    g.refusal = None
     if cors.is_preflight():
         return cors.preflight_response()
     if request.environ["PATH_INFO"].startswith("//"):
@@ -333,21 +366,9 @@ def _error(error: Exception) -> Response:
         log.error("store.failed", endpoint=request.endpoint, error=type(error.__cause__ or error).__name__)
     elif entry is INTERNAL_ERROR:
         log.error("request.failed", endpoint=request.endpoint, **fault(error))
-    response = json_response(entry.to_json(message), entry.status)
+    response = with_hint(json_response(entry.to_json(message), entry.status), error)
+    if entry is UNAVAILABLE:
+        response.headers["Retry-After"] = str(RETRY_SECONDS)
     if isinstance(error, TooManyRequestsError):
         response.headers["Retry-After"] = str(error.retry_after)
-    return response
-
-
-def _log_answer(response: Response) -> Response:
-    """One line a request: no token, no value."""
-    refusal = g.get("refusal")
-    log.info(
-        "request.answered",
-        method=request.method,
-        endpoint=request.endpoint,
-        status=response.status_code,
-        refusal=None if refusal is None else type(refusal).__name__,
-        departure=getattr(refusal, "departure", None),
-    )
     return response

@@ -30,6 +30,11 @@ class Background:
             self._thread = threading.Thread(target=self._run, name="background", daemon=True)
             self._thread.start()
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread is not None and self._thread.is_alive()
+
     def stop(self) -> None:
         """Stop the thread, and wait for what runs."""
         self._stopping.set()

@@ -59,12 +59,16 @@ class Changes:
     Args:
         database: where the counters are.
         redis: a `redis.Redis`, where there is one; it is used for waking up only.
+        redis_prefix: goes before the name of the channel.
         interval_seconds: between two readings.
     """
 
-    def __init__(self, database: Database, *, redis: Any = None, interval_seconds: float = INTERVAL_SECONDS) -> None:
+    def __init__(
+        self, database: Database, *, redis: Any = None, redis_prefix: str = "", interval_seconds: float = INTERVAL_SECONDS
+    ) -> None:
         self._database = database
         self._redis = redis
+        self._channel = redis_prefix + CHANNEL
         self._interval = interval_seconds
         self._callbacks: list[tuple[Topic, Callable[[], None]]] = []
         self._seen: Mapping[str, int] = {}
@@ -91,6 +95,11 @@ class Changes:
             self._threads.append(threading.Thread(target=self._listen, name="changes-redis", daemon=True))
         for thread in self._threads:
             thread.start()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the changes are watched."""
+        return bool(self._threads) and all(thread.is_alive() for thread in self._threads)
 
     def stop(self) -> None:
         """Stop watching and wait for the threads."""
@@ -128,7 +137,7 @@ class Changes:
         while not self._stop.is_set():
             try:
                 with self._redis.pubsub(ignore_subscribe_messages=True) as subscription:
-                    subscription.subscribe(CHANNEL)
+                    subscription.subscribe(self._channel)
                     while not self._stop.is_set():
                         if subscription.get_message(timeout=min(self._interval, INTERVAL_SECONDS)) is not None:
                             self._wake.set()
@@ -140,6 +149,6 @@ class Changes:
         topics = session.info.pop("announced", ())
         for topic in topics:
             try:
-                self._redis.publish(CHANNEL, topic.value)
+                self._redis.publish(self._channel, topic.value)
             except Exception:
                 _log.exception("Redis does not answer; the change of %s is found by reading", topic.value)

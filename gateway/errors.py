@@ -65,6 +65,8 @@ UNSUPPORTED: Final = RemoteError("UNSUPPORTED", 501, "Unsupported by this server
 INVALID_REQUEST: Final = RemoteError("INVALID_REQUEST", 400, "Invalid HTTP request")
 PROTOCOL_VERSION: Final = RemoteError("PROTOCOL_VERSION", 400, "Protocol version negotiation failed")
 INTERNAL_ERROR: Final = RemoteError("INTERNAL_ERROR", 500, "Internal server error")
+#: As the one before, but another try may succeed. The reference answers a failure of its store with 500.
+UNAVAILABLE: Final = RemoteError("INTERNAL_ERROR", 503, "Internal server error")
 TOO_MANY_REQUESTS: Final = RemoteError("TOO_MANY_REQUESTS", 429, "Too many requests")
 #: Not an entry of the reference's table, but its answer where server-sent events are off.
 SSE_DISABLED: Final = RemoteError("SSE_DISABLED", 500, "Server sent events disabled")
@@ -83,6 +85,14 @@ class AuthenticationError(GatewayError):
     """Nobody the gateway knows sent this request, or the request cannot be read as one."""
 
     remote = INVALID_REQUEST
+
+
+class NotAuthenticatedError(AuthenticationError):
+    """No method of authentication applies to the request. `hint` names what is wrong with it, beside the reference's text."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 class TokenRefusedError(GatewayError, NotPermittedError):
@@ -171,9 +181,12 @@ class SessionAccessError(GatewayError):
     remote = SESSION_UNAUTHORIZED
 
 
+#: Seconds after which a request that met `UNAVAILABLE` is worth another try.
+RETRY_SECONDS: Final = 1
+
 #: Exceptions of other packages. The first entry that fits decides.
 _TABLE: Final[tuple[tuple[type[Exception], RemoteError], ...]] = (
-    (StoreError, INTERNAL_ERROR),
+    (StoreError, UNAVAILABLE),
     (UnknownSessionError, SESSION_UNKNOWN),
     (MalformedRequestError, INVALID_REQUEST),
     (UnknownIdentifierError, INVALID_REQUEST),
@@ -205,7 +218,7 @@ _CODES: Final[Mapping[str, RemoteError]] = {
 def remote_error(error: Exception) -> tuple[RemoteError, str]:
     """The entry for an exception, and the message that may leave with it.
 
-    A store's failure and an exception without an entry leave without details.
+    An exception without an entry leaves without details.
     """
     if isinstance(error, GatewayError):
         return error.remote, str(error)

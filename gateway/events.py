@@ -4,6 +4,9 @@ One `EventHub` per process listens to the store and hands each change to the str
 hundred bytes and no thread: the server attaches a callable to it and is called when there is something to send. Under a
 server or test client that iterates, it is an ordinary iterable of bytes.
 
+Where the store was away for a while, changes may have passed unheard. The hub then reads how each session stands that
+somebody listens to, and tells what is new; a session that the store lost ends its streams.
+
 Source: irmago `irma/server/irmaserver/helpers.go` (`eventServer`, `serverSentEventsHandler`).
 """
 
@@ -14,7 +17,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
 
-from .stores.base import SessionStore, StatusChange
+from idemix.session.status import Status
+
+from .stores.base import SessionStore, StatusChange, UnknownSessionError, status_change
 
 #: The first message; it has no data, so browsers' EventSource ignores it while the app's client waits for it.
 OPEN_MESSAGE: Final = b"event: open\n\n"
@@ -69,6 +74,12 @@ class EventStream:
         self._waiting: list[bytes | None] = [OPEN_MESSAGE]
         self._deliver: Deliver | None = None
         self._is_ended = False
+        self._last: Status | None = None
+
+    def begin_at(self, status: Status) -> None:
+        """Say which status the listener can read now, so that it is told of others only."""
+        with self._lock:
+            self._last = self._last or status
 
     def attach(self, deliver: Deliver) -> None:
         """Have `deliver` called with each message, and with None at the end; from any thread, never twice at once."""
@@ -85,14 +96,20 @@ class EventStream:
     def receive(self, change: StatusChange) -> None:
         """Take a change of the session; called by the hub."""
         with self._lock:
-            if self._is_ended:
+            if self._is_ended or change.status is self._last:
                 return
+            self._last = change.status
             self._emit(encode_event(self._render(change)))
-            if change.status.is_finished:
+        if change.status.is_finished:
+            self.end()
+
+    def end(self) -> None:
+        """Tell the listener that nothing more comes."""
+        with self._lock:
+            if not self._is_ended:
                 self._is_ended = True
                 self._emit(None)
-        if self._is_ended:
-            self.close()
+        self.close()
 
     def push(self, message: bytes) -> None:
         """Send a message that is no change of a session."""
@@ -121,6 +138,7 @@ class EventHub:
     """Hands the store's changes to the streams of this process."""
 
     def __init__(self, store: SessionStore) -> None:
+        self._store = store
         self._lock = threading.Lock()
         self._streams: defaultdict[str, set[EventStream]] = defaultdict(set)
         self._unsubscribe = store.subscribe(self._receive)
@@ -151,8 +169,31 @@ class EventHub:
         """Stop listening to the store."""
         self._unsubscribe()
 
-    def _receive(self, change: StatusChange) -> None:
-        with self._lock:
-            streams = tuple(self._streams.get(change.client_token, ()))
-        for stream in streams:
+    def _receive(self, change: StatusChange | None) -> None:
+        if change is None:
+            self._read_all()
+            return
+        for stream in self._streams_of(change.client_token):
             stream.receive(change)
+
+    def _read_all(self) -> None:
+        """Read how every session stands that somebody listens to.
+
+        Raises:
+            StoreError: the store is away again.
+        """
+        with self._lock:
+            tokens = tuple(self._streams)
+        for token in tokens:
+            try:
+                change = status_change(self._store.get_by_client_token(token))
+            except UnknownSessionError:
+                for stream in self._streams_of(token):
+                    stream.end()
+            else:
+                for stream in self._streams_of(token):
+                    stream.receive(change)
+
+    def _streams_of(self, client_token: str) -> tuple[EventStream, ...]:
+        with self._lock:
+            return tuple(self._streams.get(client_token, ()))

@@ -3,20 +3,26 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from flask import Response, current_app, g, request
+from prometheus_client.registry import Collector
 
 from idemix.errors import MalformedRequestError
 from idemix.session.access import check_host
+from idemix.session.engine import SessionEngine
 from idemix.session.errors import UnexpectedRequestError
 from idemix.session.session import Session
 
 from .auth.base import Authenticated, Authenticator, Purpose, SignedBody, authenticate
+from .auth.explanation import explain_unauthenticated
 from .config import GatewayConfig
-from .errors import EventsDisabledError, InvalidRequestError
+from .errors import EventsDisabledError, InvalidRequestError, NotAuthenticatedError, remote_error
 from .events import STREAM_HEADERS, EventHub
+from .health import Health
+from .hints import HINT_HEADER, hint_of
 from .key_use import KeyUse
+from .metrics import PROOF_SECONDS
 from .requestors.directory import RequestorDirectory
 from .result_jwt import ResultSigner
 from .revocation.events import UpdateHub
@@ -25,6 +31,8 @@ from .scheme_updates import SchemeUpdates
 from .schemes import SchemeSource
 from .sessions import Answer, Sessions, encode_json
 from .stores.base import SessionStore, StatusChange
+
+T = TypeVar("T")
 
 JSON_CONTENT_TYPE: Final = "application/json; charset=UTF-8"
 TEXT_CONTENT_TYPE: Final = "text/plain"
@@ -49,6 +57,8 @@ class Gateway:
         scheme_updates: keeps the schemes up to date and tells how old they are, or None where nothing is updated.
         revocation: revokes credentials, and tells what is revoked.
         revocation_updates: streams updates of revocation, or None where `sse` is off.
+        health: whether this process can work.
+        states: what metrics read when they are asked for.
         close: stops everything that runs in the background.
     """
 
@@ -64,6 +74,8 @@ class Gateway:
     scheme_updates: SchemeUpdates | None
     revocation: Revocation
     revocation_updates: UpdateHub | None
+    health: Health
+    states: tuple[Collector, ...]
     close: Callable[[], None]
 
 
@@ -106,7 +118,10 @@ def authenticated(purpose: Purpose) -> Authenticated:
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise MalformedRequestError("Content-Encoding", "must be absent or identity", departure="content-encoding")
     signed = SignedBody(request.headers.get("Content-Type", ""), authorization(), request.get_data(), purpose)
-    sender = authenticate(signed, gateway.directory(), gateway.authenticators)
+    try:
+        sender = authenticate(signed, gateway.directory(), gateway.authenticators)
+    except NotAuthenticatedError as error:
+        raise NotAuthenticatedError(str(error), explain_unauthenticated(signed, gateway.authenticators)) from error
     if gateway.key_use is not None and sender.key is not None:
         gateway.key_use.note(sender.key.id)
     return sender
@@ -142,10 +157,29 @@ def client_session_loader() -> Callable[[], Session]:
     return lambda: loaded.pop() if loaded else load_client_session(token)
 
 
+def timed(step: Callable[[SessionEngine, Session], T]) -> Callable[[SessionEngine, Session], T]:
+    """A step of the engine that verifies proofs, with its time taken."""
+
+    def measured(engine: SessionEngine, session: Session) -> T:
+        with PROOF_SECONDS.labels(session.action.value).time():
+            return step(engine, session)
+
+    return measured
+
+
 def answer_response(answer: Answer) -> Response:
     """The answer to a message of the app."""
     g.refusal = answer.error
-    return Response(answer.body, answer.status, content_type=JSON_CONTENT_TYPE)
+    return with_hint(Response(answer.body, answer.status, content_type=JSON_CONTENT_TYPE), answer.error)
+
+
+def with_hint(response: Response, error: Exception | None) -> Response:
+    """An answer that names, where its text does not, the field that an error is about."""
+    if error is not None:
+        hint = error.hint if isinstance(error, NotAuthenticatedError) else hint_of(remote_error(error)[1])
+        if hint:
+            response.headers[HINT_HEADER] = hint
+    return response
 
 
 def stream_events(load: Callable[[], Session], render: Callable[[StatusChange], Any]) -> Response:
@@ -165,8 +199,10 @@ def stream_events(load: Callable[[], Session], render: Callable[[StatusChange], 
     stream = hub.open(load().client_token, render)
     try:
         # Only now: what happens from here on reaches the stream.
-        if load().status.is_finished:
+        status = load().status
+        if status.is_finished:
             raise UnexpectedRequestError("Can't subscribe to server sent events of finished session")
+        stream.begin_at(status)
     except BaseException:
         stream.close()
         raise

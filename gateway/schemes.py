@@ -8,6 +8,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -22,6 +23,7 @@ from idemix.scheme.identifiers import IssuerId
 from idemix.scheme.tree import SchemeTree
 
 from .config import ConfigurationError, Problem
+from .custody.errors import CustodyError
 from .permissions import NO_PRIVATE_KEY, NO_REVOCATION
 from .scheme_files import read_tree, scheme_directories
 
@@ -47,6 +49,20 @@ class CustodyKeys(Protocol):
 
 
 KeyFiles = Mapping[IssuerId, Mapping[int, PrivateKey]]
+
+
+@dataclass(frozen=True, slots=True)
+class IssuingKey:
+    """What an issuer's credentials would be signed with now.
+
+    Attributes:
+        issuer: whose.
+        counter, expires_at: of the key; None where an issuer that should have one has none that can be used.
+    """
+
+    issuer: IssuerId
+    counter: int | None
+    expires_at: datetime | None
 
 
 class IssuerKeyRing:
@@ -122,6 +138,17 @@ class IssuerKeyRing:
         except UnknownIdentifierError:
             return NO_PRIVATE_KEY
         return NO_REVOCATION if revocation and private_key.ecdsa is None else None
+
+    def newest(self) -> Iterator[IssuingKey]:
+        """The key of every issuer whose keys we keep, in the key folder or in custody; those that demo schemes publish are not ours."""
+        kept = {issuer for issuer in self._files if issuer in self._configuration.issuers} | {IssuerId(issuer) for issuer in self._active}
+        for issuer in sorted(kept, key=str):
+            try:
+                public_key, _ = self.signing_key(issuer)
+            except (IdemixError, CustodyError):
+                yield IssuingKey(issuer, None, None)
+            else:
+                yield IssuingKey(issuer, public_key.counter, datetime.fromtimestamp(public_key.expires_at, UTC))
 
     def active_counters(self, issuer: IssuerId) -> set[int]:
         """The counters of the keys that are activated for issuing; not all of them need be published."""

@@ -61,6 +61,7 @@ def wire_shared_services(
     ring: KeyRing,
     *,
     redis: "Redis | None" = None,
+    redis_prefix: str = "",
     configuration: Callable[[], Configuration] | None = None,
     clock: Clock = system_clock,
     job_lease: timedelta = LEASE,
@@ -71,6 +72,7 @@ def wire_shared_services(
         database: its tables are at the newest migration.
         ring: the key-encryption keys.
         redis: carries changes at once, where there is Redis.
+        redis_prefix: goes before the names of keys and channels there.
         configuration: gives the loaded schemes, for the check of new permissions.
         clock: tells the time.
         job_lease: after which the job of a worker that died is taken over.
@@ -78,7 +80,7 @@ def wire_shared_services(
     audit = Audit(database, clock=clock)
     custody = Custody(database, ring, audit, clock=clock)
     requestors = Requestors(database, audit, custody, configuration=configuration, clock=clock)
-    changes = Changes(database, redis=redis)
+    changes = Changes(database, redis=redis, redis_prefix=redis_prefix)
     requestors.watch(changes)
     jobs = Jobs(database, audit, clock=clock, lease=job_lease)
     schemes = schemes_with_custody(configuration or Configuration, custody.issuer_keys)
@@ -93,6 +95,7 @@ def open_shared_services(
     load_ring: Callable[[], KeyRing],
     *,
     redis_url: str | None = None,
+    redis_prefix: str = "",
     configuration: Callable[[], Configuration] | None = None,
     clock: Clock = system_clock,
     job_lease: timedelta = LEASE,
@@ -102,8 +105,8 @@ def open_shared_services(
     Args:
         database_url: as `gateway.database.Database` takes it; the tables are at the newest migration.
         load_ring: reads the key-encryption keys; called once the database was found to be in order.
-        redis_url: of Redis, where there is one.
-        configuration, clock, job_lease: as `wire_shared_services` takes them.
+        redis_url: of Redis, where there is one; see `gateway.stores.factory.redis_from_url`.
+        redis_prefix, configuration, clock, job_lease: as `wire_shared_services` takes them.
 
     Raises:
         DatabaseError: the tables are not at the newest migration; nothing was opened.
@@ -114,12 +117,12 @@ def open_shared_services(
     ring = load_ring()
     redis = None
     if redis_url is not None:
-        from redis import Redis
+        from .stores.factory import redis_from_url
 
-        from .stores.factory import CLIENT_OPTIONS
-
-        redis = Redis.from_url(redis_url, **CLIENT_OPTIONS)
+        redis = redis_from_url(redis_url)
     database = Database(database_url)
-    services = wire_shared_services(database, ring, redis=redis, configuration=configuration, clock=clock, job_lease=job_lease)
+    services = wire_shared_services(
+        database, ring, redis=redis, redis_prefix=redis_prefix, configuration=configuration, clock=clock, job_lease=job_lease
+    )
     services.custody.check()
     return services

@@ -9,7 +9,7 @@ session of a chain: its answer is part of the outcome.
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final, Protocol, TypeVar
 
@@ -33,13 +33,14 @@ from .config import GatewayConfig
 from .errors import PermissionRefusedError, RequestReplayedError, TooManyRequestsError, remote_error
 from .limiter import Exceeded, Limiter, Ticket
 from .permissions import NO_PERMISSIONS, Decision, PermissionJudge
+from .request_id import current_request_id
 from .requestors.constraints import Check
 from .requestors.directory import RequestorDirectory
 from .requestors.issuer_keys import BoundIssuerKeys
 from .requestors.limits import NO_LIMITS, Limits
 from .revocation.service import Issuance, Revocation
 from .schemes import LoadedSchemes, SchemeSource
-from .stores.base import SessionStore, StatusChange, StoreConflictError, StoreError, TooManySessionsError, UnknownSessionError
+from .stores.base import SessionStore, StoreConflictError, StoreError, TooManySessionsError, UnknownSessionError, status_change
 from .usage import Outcome, Usage
 
 log = structlog.get_logger(__name__)
@@ -243,6 +244,7 @@ class Sessions:
                 raise
             engine = self._engine_of(requestor)
             session, package = engine.start(request, requestor=requestor)
+        session = replace(session, request_id=current_request_id())
         limits = self._limits(requestor)
         ticket = Ticket.of(requestor, limits, self._clock(), told_apart_by) if limits.are_counted else None
         if ticket is not None:
@@ -312,7 +314,7 @@ class Sessions:
             raise ValueError("a new session cannot have ended")
         self._store.add(session, deadline=deadline, expires_at=engine.forgotten_at(session), at_most=at_most)
         self._archive.session_started(session)
-        log.info("session.started", requestor=session.requestor, type=session.action.value)
+        log.info("session.started", requestor=session.requestor, type=session.action.value, started_by=session.request_id)
 
     # Loading
 
@@ -461,7 +463,8 @@ class Sessions:
             raise NextSessionError(str(error), session=session) from error
         # A chain counts as the session that began it, and its next session takes the place of the one that ends.
         changed, continued = self._engine_of(session.requestor).start_next(session, needed, request)
-        return changed, continued.response, continued.next_session
+        following = continued.next_session
+        return changed, continued.response, None if following is None else replace(following, request_id=session.request_id)
 
     def _require_permitted_next(self, session: Session, request: RequestorRequest) -> None:
         if session.requestor and session.requestor not in self._directory().requestors:
@@ -474,16 +477,21 @@ class Sessions:
     def _write(self, session: Session, changed: Session) -> None:
         """Store a change; then tell of it, where the status is another."""
         engine = self.engine
-        self._store.update(changed, session.revision, deadline=engine.deadline(changed), expires_at=engine.forgotten_at(changed))
-        if changed.status is session.status:
+        change = None if changed.status is session.status else status_change(changed)
+        self._store.update(
+            changed, session.revision, deadline=engine.deadline(changed), expires_at=engine.forgotten_at(changed), change=change
+        )
+        if change is None:
             return
         self._archive.session_changed(changed)
         proof_status = None if changed.proof_status is None else changed.proof_status.value
-        log.info("session.changed", requestor=changed.requestor, status=changed.status.value, proof_status=proof_status)
-        try:
-            self._store.publish(status_change(changed))
-        except StoreError:
-            log.warning("session.change_not_published")
+        log.info(
+            "session.changed",
+            requestor=changed.requestor,
+            status=changed.status.value,
+            proof_status=proof_status,
+            started_by=changed.request_id,
+        )
         if changed.status.is_finished and changed.request.callback_url:
             self._calls.send_result(changed)
 
@@ -507,9 +515,3 @@ def describe_refusal(refusal: SessionError) -> dict[str, Any]:
     """The remote error that a failed session shows in its result."""
     entry, message = remote_error(refusal)
     return entry.to_json(message)
-
-
-def status_change(session: Session) -> StatusChange:
-    """What listeners are told of a session."""
-    pointer = session.next_pointer
-    return StatusChange(session.client_token, session.status, None if pointer is None else pointer.to_json())

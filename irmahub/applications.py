@@ -1,10 +1,14 @@
 """The applications of one server process, wired from the settings: console, published schemes and gateway."""
 
-from typing import Final
-from wsgiref.types import WSGIApplication
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any, Final
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from cryptography.hazmat.primitives import serialization
 from flask import Flask
+from prometheus_client import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -16,6 +20,9 @@ from console.settings import ConsoleSettings
 from gateway.app import create_app as create_gateway
 from gateway.config import GatewayConfig
 from gateway.custody.service import Custody
+from gateway.health import Check, Health, installation_checks
+from gateway.metrics import exposition
+from gateway.runtime import Gateway
 from gateway.stores.base import SessionStore
 from gateway.stores.memory import MemoryStore
 from gateway.stores.redis import RedisStore
@@ -44,6 +51,7 @@ def services_of(settings: Settings) -> Services:
             public_url=settings.console_url.rstrip("/") + PUBLISHED + "/",
             gateway_url=settings.gateway_url,
             redis_url=settings.redis_url,
+            redis_prefix=settings.redis_prefix,
             production=settings.production,
             outbound=settings.outbound_policy,
         )
@@ -52,19 +60,47 @@ def services_of(settings: Settings) -> Services:
 
 def make_sites() -> Sites:
     """The console and the gateway of the installation that the environment describes."""
-    settings = Settings.from_environment()
-    configure_logs(settings.log_level)
+    return sites_of(Settings.from_environment())
+
+
+def sites_of(settings: Settings, **options: Any) -> Sites:
+    """The console and the gateway of an installation.
+
+    Args:
+        settings: those of the installation.
+        options: of the gateway's configuration, which go before what the settings say.
+    """
+    configure_logs(settings.log_level, settings.log_format)
     TABLES.set_max_bytes(settings.tables_mib << 20)
     services = services_of(settings)
-    gateway = _gateway(settings, services)
-    console = _console(services)
+    checks = installation_checks(services, settings.data_directory, settings.health)
+    gateway = _gateway(settings, services, options, checks)
+    parts: Gateway = gateway.extensions["gateway"]
+    health = Health(checks)
+    console = _console(services, health)
     services.start()
 
+    def stop_soon() -> None:
+        health.stop_soon()
+        parts.health.stop_soon()
+
     def close() -> None:
-        gateway.extensions["gateway"].close()
+        parts.close()
         services.close()
 
-    return Sites([behind_proxies(application, settings.proxies) for application in (console, gateway)], close, LARGE_BODIES)
+    applications = [behind_proxies(application, settings.proxies) for application in (console, gateway)]
+    if settings.metrics_address is not None:
+        applications.append(partial(metrics_site, parts.states))
+    return Sites(applications, close, LARGE_BODIES, stop_soon)
+
+
+def metrics_site(states: Iterable[Collector], environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+    """What listens at the address of the metrics: `/metrics` and nothing else."""
+    if environ["PATH_INFO"] != "/metrics" or environ["REQUEST_METHOD"] != "GET":
+        start_response("404 Not Found", [("Content-Type", "text/plain")])
+        return [b"404 page not found\n"]
+    start_response("200 OK", [("Content-Type", CONTENT_TYPE_LATEST)])
+    return [exposition(states)]
 
 
 def behind_proxies(application: WSGIApplication, proxies: int) -> WSGIApplication:
@@ -72,16 +108,18 @@ def behind_proxies(application: WSGIApplication, proxies: int) -> WSGIApplicatio
     return application if proxies == 0 else ProxyFix(application, x_for=proxies, x_proto=proxies, x_host=proxies)
 
 
-def _console(services: Services) -> Flask:
-    console = create_console(services)
+def _console(services: Services, health: Health) -> Flask:
+    console = create_console(services, health=health)
     published = Flask("published", static_folder=None)
     published.register_blueprint(create_blueprint(services.web_root))
     console.wsgi_app = DispatcherMiddleware(console.wsgi_app, {PUBLISHED: published})  # type: ignore[method-assign]
     return console
 
 
-def _gateway(settings: Settings, services: Services) -> Flask:
-    store: SessionStore = MemoryStore(system_clock) if services.redis is None else RedisStore(services.redis, system_clock)
+def _gateway(settings: Settings, services: Services, options: Mapping[str, Any], checks: Mapping[str, Check]) -> Flask:
+    store: SessionStore = MemoryStore(system_clock)
+    if services.redis is not None:
+        store = RedisStore(services.redis, system_clock, settings.redis_prefix)
     config = GatewayConfig.from_options(
         {
             "schemes_path": str(settings.schemes_directory),
@@ -94,6 +132,7 @@ def _gateway(settings: Settings, services: Services) -> Flask:
             "timestamp_keys": settings.timestamp_keys,
             "production": settings.production,
             "outbound_allow": settings.outbound_allow,
+            **options,
         },
         command_defaults=False,
     )
@@ -105,6 +144,8 @@ def _gateway(settings: Settings, services: Services) -> Flask:
         archive=services.archive,
         store=store,
         revocation=services.revocation.tables,
+        checks=checks,
+        limits=settings.health,
     )
 
 

@@ -51,6 +51,7 @@ class Bridge:
         self._large_bodies = large_bodies
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
         self._streams: set[asyncio.Queue[bytes | None]] = set()
+        self._is_ending = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -71,7 +72,8 @@ class Bridge:
             await self._stream(answer.body, receive, send)
 
     def end_streams(self) -> None:
-        """End all event streams; their listeners come back to another process, or later."""
+        """End all event streams, also those that open from now on; their listeners come back to another process, or later."""
+        self._is_ending = True
         for queue in tuple(self._streams):
             queue.put_nowait(None)
 
@@ -111,6 +113,8 @@ class Bridge:
 
         self._streams.add(queue)
         stream.attach(deliver)
+        if self._is_ending:
+            queue.put_nowait(None)
         writer = asyncio.ensure_future(write())
         leaving = asyncio.ensure_future(_disconnected(receive))
         try:

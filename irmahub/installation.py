@@ -56,6 +56,7 @@ def opened(data_directory: Path | None) -> Iterator[SharedServices]:
         settings.database_url,
         lambda: KeyRing.load(settings.kek_file),
         redis_url=settings.redis_url,
+        redis_prefix=settings.redis_prefix,
         configuration=ServedConfiguration(web_root, system_clock),
     )
     try:

@@ -1,10 +1,64 @@
-"""Logs: one JSON object a line on standard error, from every part of the product."""
+"""Logs: one line an event on standard error, from every part of the product, as JSON or for people at a console.
+
+What an error says in its own words may quote what somebody sent, so that of an error only its kind and where it was raised are
+written. Libraries are heard from warnings on, at every level: some write down headers and addresses when they are debugged.
+"""
 
 import logging
 import sys
-from typing import Final
+import traceback
+from collections.abc import Iterator
+from typing import Any, Final
 
 import structlog
+from structlog.typing import EventDict
+
+#: Our own packages, which the level is for.
+PACKAGES: Final = ("console", "gateway", "idemix", "irmahub")
+
+#: How lines are written.
+FORMATS: Final = ("json", "console")
+
+
+def error_text(error: BaseException) -> str:
+    """An error as it is logged: kinds and tracebacks of it and of its causes, without their words.
+
+    Of an error of the operating system the fixed text of its number stands beside, which quotes nothing.
+    """
+    return "".join(_parts(error, set()))
+
+
+def _parts(error: BaseException, seen: set[int]) -> Iterator[str]:
+    seen.add(id(error))
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None and id(cause) not in seen:
+        yield from _parts(cause, seen)
+        yield "\nThen:\n\n"
+    yield "".join(traceback.format_tb(error.__traceback__))
+    strerror = error.strerror if isinstance(error, OSError) and error.errno is not None else None
+    yield type(error).__name__ + (f": {strerror}" if strerror else "") + "\n"
+
+
+def _write_error(_logger: object, _name: str, event: EventDict) -> EventDict:
+    """Put the text of an error in the place of the error."""
+    found: Any = event.pop("exc_info", None)
+    if found is True:
+        found = sys.exc_info()
+    if isinstance(found, tuple):
+        found = found[1]
+    if isinstance(found, BaseException):
+        event["exception"] = error_text(found)
+    return event
+
+
+def _escape(_logger: object, _name: str, event: EventDict) -> EventDict:
+    """Escape control characters, and all that is no ASCII, for a line that no JSON printer writes."""
+    return {key: _escaped(value) if isinstance(value, str) and key != "exception" else value for key, value in event.items()}
+
+
+def _escaped(text: str) -> str:
+    return text.encode("unicode_escape").decode("ascii")
+
 
 _SHARED: Final = (
     structlog.contextvars.merge_contextvars,
@@ -14,30 +68,32 @@ _SHARED: Final = (
 )
 
 
-def configure_logs(level: str) -> None:
+def configure_logs(level: str, form: str = "json") -> None:
     """Write everything of this level and above.
 
     Args:
         level: `debug`, `info`, `warning` or `error`.
+        form: one of `FORMATS`.
     """
+    # ASCII only: a control character of a client's input stays escaped.
+    renderer = [structlog.processors.JSONRenderer(ensure_ascii=True)]
+    if form == "console":
+        renderer = [_escape, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)]
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=_SHARED,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                # ASCII only: a control character of a client's input stays escaped.
-                structlog.processors.JSONRenderer(ensure_ascii=True),
-            ],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _write_error, *renderer],
         )
     )
+    # Nothing of a record but its text is written: looking for the caller's line, thread and process costs more than the writing.
+    logging._srcfile = None  # type: ignore[attr-defined]
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(level.upper())
-    # That the server starts and stops, what migrations look at, each request of our HTTP client: of use in debugging only.
-    for name in ("uvicorn.error", "httpx", "alembic"):
-        logging.getLogger(name).setLevel("DEBUG" if level == "debug" else "WARNING")
+    root.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level.upper()]))
+    for name in PACKAGES:
+        logging.getLogger(name).setLevel(level.upper())
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -6,11 +6,14 @@ See docs/adr/0002-production-server.md for why it is built so.
 import asyncio
 import contextlib
 import multiprocessing
+import os
 import resource
 import signal
 import socket
 import sys
+import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -18,6 +21,7 @@ from wsgiref.types import WSGIApplication
 
 import uvicorn
 import uvloop
+from prometheus_client.multiprocess import mark_process_dead
 
 from irmahub.bridge import Bridge
 from irmahub.settings import Address
@@ -26,7 +30,13 @@ from irmahub.settings import Address
 BACKLOG: Final = 4096
 
 #: How long running requests may take to finish when the server stops.
-GRACE_SECONDS: Final = 5
+GRACE_SECONDS: Final = 15
+
+#: How long a process may then take to write what is waiting, before it is killed.
+CLOSE_SECONDS: Final = 15
+
+#: The environment variable by which processes find the folder of their metrics.
+METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 #: How often the interpreter lock changes hands, so that events do not wait behind a computation.
 SWITCH_INTERVAL_SECONDS: Final = 0.001
@@ -39,12 +49,14 @@ class Sites:
     Attributes:
         applications: WSGI applications, in the order of the listening sockets.
         close: called when the process stops, after the last request.
+        stop_soon: called when the process is asked to stop, while it still takes requests.
         large_bodies: the addresses whose requests may hold more than `irmahub.bridge.MAX_BODY_BYTES`, with how much.
     """
 
     applications: Sequence[WSGIApplication]
     close: Callable[[], None]
     large_bodies: Mapping[str, int] = field(default_factory=dict)
+    stop_soon: Callable[[], None] = lambda: None
 
 
 def listen(address: Address) -> socket.socket:
@@ -66,19 +78,20 @@ def listen(address: Address) -> socket.socket:
     return listener
 
 
-def serve(sockets: Sequence[socket.socket], make_sites: Callable[[], Sites], *, workers: int = 1) -> None:
+def serve(sockets: Sequence[socket.socket], make_sites: Callable[[], Sites], *, workers: int = 1, drain_seconds: float = 0) -> None:
     """Serve until SIGINT or SIGTERM, then finish what runs.
 
     Args:
         sockets: what `listen` gave, one for each application.
         make_sites: makes the applications; called once in each process, and importable by name where there are several.
         workers: how many processes.
+        drain_seconds: for how long a process that was asked to stop still takes requests, so that whoever sends them can learn of it.
     """
     raise_file_limit()
     if workers == 1:
-        _serve_in_process(sockets, make_sites)
+        _serve_in_process(sockets, make_sites, drain_seconds)
     else:
-        _supervise(sockets, make_sites, workers)
+        _supervise(sockets, make_sites, workers, drain_seconds)
 
 
 def raise_file_limit() -> None:
@@ -87,13 +100,13 @@ def raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _serve_in_process(sockets: Sequence[socket.socket], make_sites: Callable[[], Sites]) -> None:
+def _serve_in_process(sockets: Sequence[socket.socket], make_sites: Callable[[], Sites], drain_seconds: float) -> None:
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     sites = make_sites()
     bridges = [Bridge(application, large_bodies=sites.large_bodies) for application in sites.applications]
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(sockets, bridges))
+            runner.run(_serve(sockets, bridges, sites.stop_soon, drain_seconds))
     finally:
         sites.close()
 
@@ -106,7 +119,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _serve(sockets: Sequence[socket.socket], bridges: Sequence[Bridge]) -> None:
+async def _serve(sockets: Sequence[socket.socket], bridges: Sequence[Bridge], stop_soon: Callable[[], None], drain_seconds: float) -> None:
     servers = [
         _Server(
             uvicorn.Config(
@@ -126,35 +139,53 @@ async def _serve(sockets: Sequence[socket.socket], bridges: Sequence[Bridge]) ->
         for bridge in bridges
     ]
 
+    loop = asyncio.get_running_loop()
+
+    def drain() -> None:
+        stop_soon()
+        loop.call_later(drain_seconds, stop)
+
     def stop() -> None:
         for bridge, server in zip(bridges, servers, strict=True):
             server.should_exit = True
             bridge.end_streams()
 
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
+        loop.add_signal_handler(number, drain)
     await asyncio.gather(*(server.serve(sockets=[listener]) for server, listener in zip(servers, sockets, strict=True)))
     for bridge in bridges:
         bridge.close()
 
 
-def _supervise(sockets: Sequence[socket.socket], make_sites: Callable[[], Sites], workers: int) -> None:
-    """Keep the processes running until a signal comes; one that dies is replaced."""
+def _supervise(sockets: Sequence[socket.socket], make_sites: Callable[[], Sites], workers: int, drain_seconds: float) -> None:
+    """Keep the processes running until a signal comes; one that dies is replaced. They add up their metrics in a folder."""
+    with tempfile.TemporaryDirectory(prefix="irmahub-metrics-") as folder:
+        os.environ[METRICS_FOLDER] = folder
+        _keep_running(sockets, make_sites, workers, drain_seconds)
+
+
+def _keep_running(sockets: Sequence[socket.socket], make_sites: Callable[[], Sites], workers: int, drain_seconds: float) -> None:
     context = multiprocessing.get_context("spawn")
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
 
     def start() -> multiprocessing.process.BaseProcess:
-        process = context.Process(target=_serve_in_process, args=(list(sockets), make_sites))
+        process = context.Process(target=_serve_in_process, args=(list(sockets), make_sites, drain_seconds))
         process.start()
         return process
 
     processes = [start() for _ in range(workers)]
     while not stopping.wait(0.5):
-        processes = [process if process.is_alive() else start() for process in processes]
+        for number, process in enumerate(processes):
+            if not process.is_alive():
+                mark_process_dead(process.pid)
+                processes[number] = start()
     for process in processes:
         process.terminate()
+    deadline = time.monotonic() + drain_seconds + GRACE_SECONDS + CLOSE_SECONDS
     for process in processes:
-        process.join(GRACE_SECONDS + 5)
+        process.join(max(0.0, deadline - time.monotonic()))
+        if process.is_alive():
+            process.kill()
+            process.join()

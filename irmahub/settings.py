@@ -6,11 +6,13 @@ All wrong settings are reported together, each with the name of its variable and
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 from gateway.addresses import PUBLIC_ONLY, WITH_PRIVATE, AddressPolicy
+from gateway.health import DEFAULT_LIMITS, Limits
 from idemix.arith.fixed_base import DEFAULT_TABLE_BYTES
 from idemix.errors import IdemixError, MalformedKeyError
 from idemix.timestamp import TimestampKeys
@@ -25,6 +27,9 @@ _MOST_SKEW = 300
 
 #: Of MiB for tables, likewise.
 _MOST_MIB = 1 << 20
+
+#: Of days, likewise.
+_MOST_DAYS = 36500
 
 
 class SettingsError(IdemixError):
@@ -76,6 +81,7 @@ class Settings:
         data_directory: where database, clones, served schemes and the embedded key-encryption key live.
         database_url: an SQLAlchemy URL, SQLite or PostgreSQL.
         redis_url: where sessions and changes are shared between workers, or None: in memory, one worker.
+        redis_prefix: goes before every key and channel there, for servers whose access lists ask it.
         kek_file: the file of the key-encryption key.
         console_address: where the console listens.
         console_url: the address of the console as browsers and clients of published schemes reach it.
@@ -88,12 +94,17 @@ class Settings:
         tables_mib: MiB that a process keeps of tables of powers, which make proofs and signatures fast; 0 for none.
         outbound_allow: what may be called that is not public: `private`, networks, hosts; None for `private` outside production only.
         log_level: `debug`, `info`, `warning` or `error`.
+        log_format: `json`, or `console` for people.
+        metrics_address: where Prometheus reads metrics, or None: nowhere. It is no public address.
+        drain_seconds: how long a process that stops says so in `/health/ready` before it takes no more requests.
+        health: where the health of components ends.
         production: stricter defaults: no open requestor API, and only https addresses outside.
     """
 
     data_directory: Path
     database_url: str
     redis_url: str | None
+    redis_prefix: str
     kek_file: Path
     console_address: Address
     console_url: str
@@ -106,6 +117,10 @@ class Settings:
     tables_mib: int
     outbound_allow: tuple[str, ...] | None
     log_level: str
+    log_format: str
+    metrics_address: Address | None
+    drain_seconds: int
+    health: Limits
     production: bool
 
     @property
@@ -135,10 +150,12 @@ class Settings:
         data = (data_directory or reader.read("DATA_DIRECTORY", _path, _default_data_directory(reader.environment))).absolute()
         console_address = reader.read("CONSOLE_ADDRESS", Address.parse, Address("127.0.0.1", 8089))
         gateway_address = reader.read("GATEWAY_ADDRESS", Address.parse, Address("127.0.0.1", 8088))
+        production = reader.read("PRODUCTION", _flag, False)
         settings = cls(
             data_directory=data,
             database_url=reader.read("DATABASE_URL", _database_url, f"sqlite:///{data / 'irmahub.db'}"),
             redis_url=reader.read("REDIS_URL", _redis_url, None),
+            redis_prefix=reader.read("REDIS_PREFIX", str, ""),
             kek_file=reader.read("KEK_FILE", _path, data / "kek"),
             console_address=console_address,
             console_url=reader.read("CONSOLE_URL", _http_url, console_address.url).rstrip("/") + "/",
@@ -150,8 +167,17 @@ class Settings:
             timestamp_keys=reader.read("TIMESTAMP_KEYS", _timestamp_keys, {}),
             tables_mib=reader.read("TABLES_MIB", _number_from(0, _MOST_MIB), DEFAULT_TABLE_BYTES >> 20),
             outbound_allow=reader.read("OUTBOUND_ALLOW", _outbound_allow, None),
-            log_level=reader.read("LOG_LEVEL", _log_level, "info"),
-            production=reader.read("PRODUCTION", _flag, False),
+            log_level=reader.read("LOG_LEVEL", _word("debug", "info", "warning", "error"), "info"),
+            log_format=reader.read("LOG_FORMAT", _word("json", "console"), "json"),
+            metrics_address=reader.read("METRICS_ADDRESS", _optional_address, None),
+            # A load balancer asks every few seconds; without one nobody needs the time.
+            drain_seconds=reader.read("DRAIN_SECONDS", _number_from(0), 5 if production else 0),
+            health=Limits(
+                scheme_max_age=reader.read("SCHEME_MAX_AGE_DAYS", _days, None),
+                key_warning=reader.read("KEY_WARNING_DAYS", _days, DEFAULT_LIMITS.key_warning),
+                disk_min_bytes=reader.read("DISK_MIN_MIB", _number_from(0, _MOST_MIB), DEFAULT_LIMITS.disk_min_bytes >> 20) << 20,
+            ),
+            production=production,
         )
         if settings.workers > 1 and settings.redis_url is None:
             reader.errors["IRMAHUB_WORKERS"] = "more than one worker needs IRMAHUB_REDIS_URL, since sessions in memory are not shared"
@@ -199,9 +225,14 @@ def _database_url(text: str) -> str:
     return text
 
 
-def _redis_url(text: str) -> str | None:
-    if not text.startswith(("redis://", "rediss://", "unix://")):
-        raise ValueError("must begin with redis://, rediss:// or unix://")
+def _redis_url(text: str) -> str:
+    # Only where there is Redis: commands that need none start without its client.
+    from gateway.stores.factory import SENTINEL_SCHEMES, redis_from_url
+
+    schemes = ("redis", "rediss", "unix", *SENTINEL_SCHEMES)
+    if not text.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+        raise ValueError(f"must begin with {', '.join(f'{scheme}://' for scheme in schemes[:-1])} or {schemes[-1]}://")
+    redis_from_url(text).close()
     return text
 
 
@@ -238,17 +269,28 @@ def _timestamp_keys(text: str) -> Mapping[str, tuple[str, ...]]:
     return keys
 
 
+def _word(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError(f"must be {', '.join(words[:-1])} or {words[-1]}")
+        return text.lower()
+
+    return read
+
+
+def _optional_address(text: str) -> Address | None:
+    return Address.parse(text)
+
+
+def _days(text: str) -> timedelta | None:
+    return timedelta(days=_number_from(1, _MOST_DAYS)(text))
+
+
 def _outbound_allow(text: str) -> tuple[str, ...] | None:
     """Read `private`, networks and hosts, separated by commas; `none` for none."""
     entries = () if text.strip().lower() == "none" else tuple(entry.strip() for entry in text.split(","))
     AddressPolicy.parse(entries)
     return entries
-
-
-def _log_level(text: str) -> str:
-    if text.lower() not in ("debug", "info", "warning", "error"):
-        raise ValueError("must be debug, info, warning or error")
-    return text.lower()
 
 
 def _flag(text: str) -> bool:

@@ -11,9 +11,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Select, case, delete, func, select
+from sqlalchemy import insert as sql_insert
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session as SqlSession
+from sqlalchemy.orm import defer
 
 from idemix.clock import Clock, system_clock
 from idemix.request import RequestorRequest
@@ -25,8 +27,10 @@ from ..actor import Actor
 from ..authorization import Action, authorize, may
 from ..database import Database
 from ..inputs import NotFoundError
+from ..metrics import ARCHIVE_LOST, ARCHIVE_WAITING
 from ..models import Requestor, SessionEvent, SessionRecord
 from ..permissions import Decision
+from ..request_id import current_request_id
 from ..requestors.constraints import Check
 from .redaction import redacted_request
 
@@ -72,6 +76,7 @@ class RecordInfo:
     started_at: datetime
     connected_at: datetime | None
     ended_at: datetime | None
+    request_id: str | None
     events: tuple[EventInfo, ...] = ()
 
 
@@ -129,6 +134,7 @@ class Archive:
     def __init__(self, database: Database, *, clock: Clock = system_clock, queue_size: int = QUEUE_SIZE) -> None:
         self._database = database
         self._clock = clock
+        self.queue_size = queue_size
         self._queue: queue.Queue[_Noted | _Refused | None] = queue.Queue(queue_size)
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
@@ -144,6 +150,11 @@ class Archive:
     def waiting(self) -> int:
         """About how many events are not written yet."""
         return self._queue.qsize()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether events are being written."""
+        return self._thread is not None and self._thread.is_alive()
 
     def session_started(self, session: Session) -> None:
         """Note a new session. Returns at once."""
@@ -165,6 +176,7 @@ class Archive:
             "request": redacted_request(request),
             "status": REFUSED,
             "error": decision.label[:64],
+            "request_id": current_request_id() or None,
             "revision": 0,
             "started_at": now,
             "ended_at": now,
@@ -175,8 +187,12 @@ class Archive:
         try:
             self._queue.put_nowait(noted)
         except queue.Full:
-            with self._lock:
-                self._lost += 1
+            self._lose(1)
+
+    def _lose(self, events: int) -> None:
+        with self._lock:
+            self._lost += events
+        ARCHIVE_LOST.inc(events)
 
     def start(self) -> None:
         """Start writing, in a thread. Call it after a fork."""
@@ -201,6 +217,7 @@ class Archive:
     def _write_batches(self) -> None:
         while True:
             batch = self._take(wait=True)
+            ARCHIVE_WAITING.set(self.waiting)
             while batch:
                 try:
                     self._write(batch)
@@ -209,8 +226,7 @@ class Archive:
                     # The database may be away; the batch is kept, and the queue holds what comes meanwhile.
                     _log.exception("%d events of the archive could not be written", len(batch))
                     if self._stopping.wait(RETRY_SECONDS):
-                        with self._lock:
-                            self._lost += len(batch)
+                        self._lose(len(batch))
                         batch = []
             if self._stopping.is_set() and self._queue.empty():
                 return
@@ -257,6 +273,7 @@ class Archive:
         status: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        request_id: str | None = None,
         before_id: int | None = None,
         limit: int = 50,
     ) -> tuple[RecordInfo, ...]:
@@ -264,7 +281,7 @@ class Archive:
 
         Args:
             actor: who looks.
-            requestor_name, action, status: exact filters.
+            requestor_name, action, status, request_id: exact filters.
             since, until: of the start, `until` excluded.
             before_id: for the next page, the last id of this one.
             limit: of the page, at most 1000.
@@ -277,6 +294,7 @@ class Archive:
             (SessionRecord.requestor_name, requestor_name),
             (SessionRecord.action, action),
             (SessionRecord.status, status),
+            (SessionRecord.request_id, request_id),
         ):
             if value is not None:
                 query = query.where(column == value)
@@ -381,6 +399,7 @@ def _new_record(noted: _Noted) -> dict[str, Any]:
         "action": session.request.request.action.value,
         "request": redacted_request(session.request),
         "status": session.status.value,
+        "request_id": session.request_id or None,
         # Below any session's own, so that the event that follows writes its status, times and outcome.
         "revision": -1,
         "started_at": noted.at,
@@ -418,12 +437,19 @@ def _write_batch(
     rows = {
         row.token_hash: row
         for row in session.scalars(
-            select(SessionRecord).where(SessionRecord.token_hash.in_(sorted(records))).order_by(SessionRecord.token_hash).with_for_update()
+            select(SessionRecord)
+            .where(SessionRecord.token_hash.in_(sorted(records)))
+            .order_by(SessionRecord.token_hash)
+            .options(defer(SessionRecord.request))
+            .with_for_update()
         )
     }
+    session.execute(
+        sql_insert(SessionEvent),
+        [{"record_id": rows[token_hash].id, "at": at, "kind": kind, "detail": detail} for token_hash, at, kind, detail in events],
+    )
     for token_hash, at, kind, detail in events:
         row = rows[token_hash]
-        session.add(SessionEvent(record_id=row.id, at=at, kind=kind, detail=detail))
         if kind == "started":
             row.started_at = min(row.started_at, at)
         elif row.connected_at is None and detail["status"] in (Status.CONNECTED.value, Status.PAIRING.value):
@@ -464,5 +490,6 @@ def _info(row: SessionRecord, events: tuple[EventInfo, ...] = ()) -> RecordInfo:
         started_at=row.started_at,
         connected_at=row.connected_at,
         ended_at=row.ended_at,
+        request_id=row.request_id,
         events=events,
     )

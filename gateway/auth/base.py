@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from idemix.errors import MalformedRequestError
 from idemix.request import RequestorRequest, RevocationRequest, parse_revocation_request, parse_session_request
 
-from ..errors import AuthenticationError
+from ..errors import NotAuthenticatedError
 from ..requestors.directory import DirectoryKey, DirectoryRequestor, RequestorDirectory
 
 JSON_TYPE: Final = "application/json"
@@ -104,13 +104,13 @@ def authenticate(signed: SignedBody, directory: RequestorDirectory, authenticato
     """Try the methods in order; the first that applies decides.
 
     Raises:
-        AuthenticationError: none applies, or the one that does refuses.
-        TokenRefusedError, MalformedRequestError: as of the methods.
+        NotAuthenticatedError: none applies.
+        AuthenticationError, TokenRefusedError, MalformedRequestError: as of the methods.
     """
     for authenticator in authenticators:
         authenticated = authenticator.authenticate(signed, directory)
         if authenticated is not None:
             return authenticated
     if signed.media_type not in (JSON_TYPE, TEXT_TYPE):
-        raise AuthenticationError(f"Unsupported Content-Type: {signed.content_type}")
-    raise AuthenticationError(NOT_AUTHENTICATED)
+        raise NotAuthenticatedError(f"Unsupported Content-Type: {signed.content_type}")
+    raise NotAuthenticatedError(NOT_AUTHENTICATED)

@@ -2,7 +2,7 @@
 
 import flask
 
-from ..runtime import answer_response, authorization, client_session_loader, current_gateway
+from ..runtime import answer_response, authorization, client_session_loader, current_gateway, timed
 
 
 def receive_commitments(token: str) -> flask.Response:  # noqa: ARG001 - the session is loaded already
@@ -14,6 +14,6 @@ def receive_commitments(token: str) -> flask.Response:  # noqa: ARG001 - the ses
             flask.request.path,
             body,
             secret,
-            lambda engine, session: engine.receive_commitments(session, body, authorization=secret),
+            timed(lambda engine, session: engine.receive_commitments(session, body, authorization=secret)),
         )
     )

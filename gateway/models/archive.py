@@ -18,6 +18,7 @@ class SessionRecord(Base):
         action: `disclosing`, `signing` or `issuing`.
         request: the session request with a marker for every value.
         status, proof_status, error: as at the last event, in the reference's words.
+        request_id: of the request that started the session, or the chain that it belongs to.
         revision: the session's at the last event, so that events written late change nothing back.
     """
 
@@ -33,6 +34,7 @@ class SessionRecord(Base):
     status: Mapped[str] = mapped_column(String(32), index=True)
     proof_status: Mapped[str | None] = mapped_column(String(32))
     error: Mapped[str | None] = mapped_column(String(64))
+    request_id: Mapped[str | None] = mapped_column(String(36), index=True)
     revision: Mapped[int] = mapped_column(default=0)
     started_at: Mapped[datetime] = mapped_column(index=True)
     connected_at: Mapped[datetime | None]

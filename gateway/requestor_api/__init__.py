@@ -20,4 +20,6 @@ def blueprint(prefix: str) -> Blueprint:
     api.add_url_rule("/publickey", view_func=public_key.public_key)
     api.add_url_rule("/revocation", view_func=revocation.revoke, methods=["POST"])
     api.add_url_rule("/health", view_func=health.health)
+    api.add_url_rule("/health/live", view_func=health.live)
+    api.add_url_rule("/health/ready", view_func=health.ready)
     return api

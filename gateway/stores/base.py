@@ -46,7 +46,13 @@ class StatusChange:
     next_session: Mapping[str, object] | None = None
 
 
-Listener = Callable[[StatusChange], None]
+def status_change(session: Session) -> StatusChange:
+    """What listeners are told of a session as it is now."""
+    pointer = session.next_pointer
+    return StatusChange(session.client_token, session.status, None if pointer is None else pointer.to_json())
+
+
+Listener = Callable[[StatusChange | None], None]
 
 
 class SessionStore(Protocol):
@@ -80,14 +86,23 @@ class SessionStore(Protocol):
         """Load a session by the requestor's token; errors as `get_by_client_token`."""
         ...
 
-    def update(self, session: Session, expected_revision: int, *, deadline: datetime | None, expires_at: datetime) -> None:
-        """Replace a session, if its stored revision is still `expected_revision`.
+    def update(
+        self,
+        session: Session,
+        expected_revision: int,
+        *,
+        deadline: datetime | None,
+        expires_at: datetime,
+        change: StatusChange | None = None,
+    ) -> None:
+        """Replace a session, if its stored revision is still `expected_revision`; then tell all listeners, in all processes.
 
         Args:
             session: the changed session; its revision is larger than the expected one.
             expected_revision: the revision that was loaded.
             deadline: when its life time is over, or None once it has ended.
             expires_at: when the store may forget it.
+            change: what listeners are told, where the status is another.
 
         Raises:
             StoreConflictError: the stored session has another revision, or is gone.
@@ -107,12 +122,12 @@ class SessionStore(Protocol):
         """
         ...
 
-    def publish(self, change: StatusChange) -> None:
-        """Tell all listeners, in all processes, of a change. A store that cannot reach the others tells those it can."""
-        ...
-
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Have `listener` called for every change of any session, from whatever thread learns of it; returns what ends that."""
+        """Have `listener` called for every change of any session, from whatever thread learns of it; returns what ends that.
+
+        Where changes may have been missed, because the store was away for a while, it is called with None; a `StoreError` that it
+        raises then has it called so again.
+        """
         ...
 
     def is_healthy(self) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import redis
 from redis.backoff import NoBackoff
@@ -23,6 +24,9 @@ CLIENT_OPTIONS: Final[Mapping[str, Any]] = {
     "socket_connect_timeout": 3.0,
     "retry": Retry(NoBackoff(), 1),
 }
+#: Addresses of sentinels; see `redis_from_url`.
+SENTINEL_SCHEMES: Final = ("redis+sentinel", "rediss+sentinel")
+_SENTINEL_PARAMETERS: Final = ("sentinel_username", "sentinel_password")
 _TLS_FILES: Final = {
     "redis_tls_cert_file": "ssl_ca_certs",
     "redis_tls_client_cert_file": "ssl_certfile",
@@ -42,23 +46,59 @@ def open_store(config: GatewayConfig, clock: Clock) -> SessionStore:
     return RedisStore(redis_client(config), clock, prefix)
 
 
+def redis_from_url(url: str) -> "redis.Redis":
+    """A client of the server or sentinels of an address; nothing is sent yet.
+
+    `redis://`, `rediss://` (TLS) and `unix://` are as redis-py has them, with `ssl_ca_certs`, `ssl_certfile` and `ssl_keyfile` as
+    parameters. `redis+sentinel://user:password@host:port,host:port/master/database` asks sentinels for the server of that name,
+    with `sentinel_username` and `sentinel_password` as parameters; `rediss+sentinel://` does so with TLS.
+
+    Raises:
+        ValueError: the address cannot be read; the text is the rule that it breaks.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in SENTINEL_SCHEMES:
+        client: redis.Redis = redis.Redis.from_url(url, **CLIENT_OPTIONS)
+        return client
+    credentials, _, hosts = parts.netloc.rpartition("@")
+    username, _, password = credentials.partition(":")
+    master, _, database = parts.path.strip("/").partition("/")
+    addresses = [host.rpartition(":") for host in hosts.split(",")]
+    if not master or not (database or "0").isdecimal() or not all(host and port.isdecimal() for host, _, port in addresses):
+        raise ValueError("must be redis+sentinel://host:port,host:port/master/database")
+    parameters = dict(parse_qsl(parts.query))
+    if unknown := parameters.keys() - {*_SENTINEL_PARAMETERS, *_TLS_FILES.values()}:
+        raise ValueError(f"has an unknown parameter {min(unknown)}")
+    tls: dict[str, Any] = {name: parameters[name] for name in _TLS_FILES.values() if name in parameters}
+    if parts.scheme == "rediss+sentinel":
+        tls["ssl"] = True
+    own: dict[str, Any] = {"username": unquote(username) or None, "password": unquote(password) or None, "db": int(database or "0")}
+    sentinel_own = {name.removeprefix("sentinel_"): parameters.get(name) for name in _SENTINEL_PARAMETERS}
+    return _sentinel_client([(host.strip("[]"), int(port)) for host, _, port in addresses], master, sentinel_own | tls, own | tls)
+
+
+def _sentinel_client(
+    addresses: list[tuple[str, int]], master: str, sentinel_options: Mapping[str, Any], options: Mapping[str, Any]
+) -> "redis.Redis":
+    sentinel: Any = Sentinel(addresses, sentinel_kwargs={**CLIENT_OPTIONS, **sentinel_options}, **CLIENT_OPTIONS, **options)  # type: ignore[no-untyped-call]
+    client: redis.Redis = sentinel.master_for(master)
+    return client
+
+
 def redis_client(config: GatewayConfig) -> "redis.Redis":
     """A client of the configured server or sentinels; nothing is sent yet."""
     options: dict[str, Any] = {
         "username": config.redis_username or None,
         "password": config.redis_pw or None,
         "db": config.redis_db,
-        **CLIENT_OPTIONS,
         **_tls_options(config),
     }
     if config.redis_sentinel_addrs:
         addresses = [_host_and_port("redis_sentinel_addrs", address) for address in config.redis_sentinel_addrs.replace(",", " ").split()]
         credentials = {"username": config.redis_sentinel_username or None, "password": config.redis_sentinel_pw or None}
-        sentinel: Any = Sentinel(addresses, sentinel_kwargs=credentials | _tls_options(config), **options)  # type: ignore[no-untyped-call]
-        client: redis.Redis = sentinel.master_for(config.redis_sentinel_master_name)
-        return client
+        return _sentinel_client(addresses, config.redis_sentinel_master_name, credentials | _tls_options(config), options)
     host, port = _host_and_port("redis_addr", config.redis_addr)
-    return redis.Redis(host=host, port=port, **options)
+    return redis.Redis(host=host, port=port, **CLIENT_OPTIONS, **options)
 
 
 def _host_and_port(option: str, address: str) -> tuple[str, int]:

@@ -59,7 +59,15 @@ class MemoryStore:
                 raise UnknownSessionError("unknown session")
             return self._entry(client_token).session
 
-    def update(self, session: Session, expected_revision: int, *, deadline: datetime | None, expires_at: datetime) -> None:
+    def update(
+        self,
+        session: Session,
+        expected_revision: int,
+        *,
+        deadline: datetime | None,
+        expires_at: datetime,
+        change: StatusChange | None = None,
+    ) -> None:
         with self._lock:
             try:
                 entry = self._entry(session.client_token)
@@ -68,6 +76,9 @@ class MemoryStore:
             if entry.session.revision != expected_revision:
                 raise StoreConflictError("the session was changed meanwhile")
             self._keep(session, deadline, expires_at)
+        if change is not None:
+            for listener in tuple(self._listeners):
+                listener(change)
 
     def overdue(self, now: datetime, limit: int) -> list[str]:
         with self._lock:
@@ -86,10 +97,6 @@ class MemoryStore:
     def running(self, requestor: str) -> list[str]:
         with self._lock:
             return list(self._running.get(requestor, ()))
-
-    def publish(self, change: StatusChange) -> None:
-        for listener in tuple(self._listeners):
-            listener(change)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         self._listeners.append(listener)

@@ -21,6 +21,7 @@ from idemix.clock import Clock
 from idemix.session.session import Session
 from idemix.session.status import Status
 
+from ..metrics import STORE_ERRORS
 from .base import Listener, StatusChange, StoreConflictError, StoreError, TooManySessionsError, UnknownSessionError
 
 log = structlog.get_logger(__name__)
@@ -45,17 +46,24 @@ redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])
 return 1
 """
 
-#: As above until ARGV[5], and ARGV[6]: the revision that must still be there, ARGV[7]: whether there is a requestor. An empty
-#: deadline takes the session off the lists.
+#: As above until ARGV[5], and ARGV[6]: the revision that must still be there, ARGV[7]: the channel, ARGV[8]: what is told there,
+#: ARGV[9]: whether there is a requestor. An empty deadline takes the session off the lists, an empty message tells nothing.
 _UPDATE: Final = """
 if redis.call('HGET', KEYS[1], 'revision') ~= ARGV[6] then return 0 end
 redis.call('HSET', KEYS[1], 'revision', ARGV[3], 'session', ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[5])
-for number = 3, ARGV[7] == '1' and 4 or 3 do
+for number = 3, ARGV[9] == '1' and 4 or 3 do
   if ARGV[4] == '' then redis.call('ZREM', KEYS[number], ARGV[1]) else redis.call('ZADD', KEYS[number], ARGV[4], ARGV[1]) end
 end
+if ARGV[8] ~= '' then redis.call('PUBLISH', ARGV[7], ARGV[8]) end
 return 1
+"""
+
+#: KEYS: token. ARGV: what goes before the client token in the key of a session.
+_GET: Final = """
+local token = redis.call('GET', KEYS[1])
+return token and redis.call('HGET', ARGV[1] .. token, 'session')
 """
 
 
@@ -78,6 +86,8 @@ class RedisStore:
         self._prefix = prefix
         self._add = client.register_script(_ADD)
         self._update = client.register_script(_UPDATE)
+        self._get = client.register_script(_GET)
+        self._own = threading.local()
         self._lock = threading.Lock()
         self._listeners: list[Listener] = []
         self._stopped = threading.Event()
@@ -87,7 +97,7 @@ class RedisStore:
         most = -1 if at_most is None else at_most
         arguments = [*self._arguments(session, deadline, expires_at), self._clock().timestamp(), most, int(bool(session.requestor))]
         with reported():
-            added = self._add(keys=self._keys(session), args=arguments)
+            added = self._add(client=self._connection, keys=self._keys(session), args=arguments)
         if added == 2:
             raise TooManySessionsError("as many sessions of the requestor run as may run")
         if not added:
@@ -95,22 +105,33 @@ class RedisStore:
 
     def get_by_client_token(self, token: str) -> Session:
         with reported():
-            content = self._client.hget(f"{self._prefix}session:{token}", "session")
-        if content is None:
-            raise UnknownSessionError("unknown session")
-        return Session.from_json(json.loads(content))
+            content = self._connection.hget(f"{self._prefix}session:{token}", "session")
+        return _read(content)
 
     def get_by_requestor_token(self, token: str) -> Session:
         with reported():
-            client_token = self._client.get(f"{self._prefix}token:{token}")
-        if client_token is None:
-            raise UnknownSessionError("unknown session")
-        return self.get_by_client_token(client_token.decode())
+            content = self._get(client=self._connection, keys=[f"{self._prefix}token:{token}"], args=[f"{self._prefix}session:"])
+        return _read(content)
 
-    def update(self, session: Session, expected_revision: int, *, deadline: datetime | None, expires_at: datetime) -> None:
-        arguments = [*self._arguments(session, deadline, expires_at), expected_revision, int(bool(session.requestor))]
+    def update(
+        self,
+        session: Session,
+        expected_revision: int,
+        *,
+        deadline: datetime | None,
+        expires_at: datetime,
+        change: StatusChange | None = None,
+    ) -> None:
+        message = "" if change is None else _print_change(change)
+        arguments = [
+            *self._arguments(session, deadline, expires_at),
+            expected_revision,
+            f"{self._prefix}status",
+            message,
+            int(bool(session.requestor)),
+        ]
         with reported():
-            updated = self._update(keys=self._keys(session), args=arguments)
+            updated = self._update(client=self._connection, keys=self._keys(session), args=arguments)
         if not updated:
             raise StoreConflictError("the session was changed meanwhile, or is gone")
 
@@ -127,11 +148,6 @@ class RedisStore:
     def running(self, requestor: str) -> list[str]:
         with reported():
             return [token.decode() for token in self._client.zrange(f"{self._prefix}requestor:{requestor}", 0, -1)]
-
-    def publish(self, change: StatusChange) -> None:
-        message = {"token": change.client_token, "status": change.status.value, "next": change.next_session}
-        with reported():
-            self._client.publish(f"{self._prefix}status", json.dumps(message))
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         with self._lock:
@@ -159,6 +175,17 @@ class RedisStore:
         if self._thread is not None:
             self._thread.join()
         self._client.close()
+
+    @property
+    def _connection(self) -> Any:
+        """A client with a connection of this thread's own: taking one out of the pool and checking it costs as much as a command."""
+        client = getattr(self._own, "client", None)
+        if client is None:
+            client = self._own.client = self._client.client()
+        if not client.connection.is_connected:
+            # The first command would go to the old address, where sentinels have meanwhile named another.
+            client.connection.connect()
+        return client
 
     def _keys(self, session: Session) -> list[str]:
         prefix = self._prefix
@@ -190,18 +217,34 @@ class RedisStore:
                     while not self._stopped.is_set():
                         message = channel.get_message(timeout=_POLL_SECONDS)
                         if message is not None and message["type"] == "subscribe":
+                            # The client subscribes anew by itself where it found its connection lost.
+                            if subscribed.is_set():
+                                self._tell(None)
                             subscribed.set()
                         elif message is not None and message["type"] == "message":
-                            self._pass_on(message["data"])
-            except redis.RedisError as error:
+                            self._tell(_read_change(message["data"]))
+            except (redis.RedisError, StoreError) as error:
                 log.warning("store.status_changes_interrupted", error=type(error).__name__)
                 self._stopped.wait(_RETRY_SECONDS)
 
-    def _pass_on(self, data: bytes) -> None:
-        content = json.loads(data)
-        change = StatusChange(content["token"], Status(content["status"]), content["next"])
+    def _tell(self, change: StatusChange | None) -> None:
         for listener in tuple(self._listeners):
             listener(change)
+
+
+def _read(content: bytes | None) -> Session:
+    if content is None:
+        raise UnknownSessionError("unknown session")
+    return Session.from_json(json.loads(content))
+
+
+def _print_change(change: StatusChange) -> str:
+    return json.dumps({"token": change.client_token, "status": change.status.value, "next": change.next_session})
+
+
+def _read_change(data: bytes) -> StatusChange:
+    content = json.loads(data)
+    return StatusChange(content["token"], Status(content["status"]), content["next"])
 
 
 @contextmanager
@@ -210,4 +253,5 @@ def reported() -> Iterator[None]:
     try:
         yield
     except redis.RedisError as error:
+        STORE_ERRORS.inc()
         raise StoreError("the session store cannot be reached") from error

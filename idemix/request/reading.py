@@ -10,6 +10,7 @@ Source: Go `encoding/json`, as irmago uses it.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from .. import json_text
@@ -104,7 +105,16 @@ def kind(value: object) -> str:
 
 
 def _fold(name: str) -> str:
+    """Fold the case of a name, character by character."""
+    if name.isascii():
+        return name.lower()
     return "".join(folded if len(folded := character.casefold()) == 1 else character for character in name)
+
+
+@cache
+def _folded(names: frozenset[str]) -> Mapping[str, str]:
+    """The names by their folded form; there is one set of names for each kind of object."""
+    return {_fold(name): name for name in names}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +136,9 @@ class Fields:
         Raises:
             MalformedRequestError: the value is no object, or two of its keys mean the same field.
         """
-        by_fold = {_fold(name): name for name in names}
         found: dict[str, object] = {}
         for key, item in as_object(value, where or "body").items():
-            name = key if key in names else by_fold.get(_fold(key))
+            name = key if key in names else _folded(names).get(_fold(key))
             if name is None:
                 continue
             if name in found:

@@ -83,6 +83,7 @@ class Session:
         proof_status, disclosed, signature, error, next_token: the result, see `SessionResult`.
         next_pointer: the QR of the next session of the chain.
         remembered: the last exchange with the app.
+        request_id: of the request that started the session, or the chain that it belongs to; "" for none.
         revision: raised by one whenever a step of the engine changes the session; the store compares it when it writes.
     """
 
@@ -104,6 +105,7 @@ class Session:
     next_token: RequestorToken | None = None
     next_pointer: SessionPointer | None = None
     remembered: RememberedExchange | None = None
+    request_id: str = ""
     revision: int = 0
 
     def to_json(self) -> dict[str, object]:
@@ -124,6 +126,7 @@ class Session:
             "Result": self.result.to_json(),
             "Next": None if self.next_pointer is None else self.next_pointer.to_json(),
             "ResponseCache": None if self.remembered is None else self.remembered.to_json(),
+            "RequestId": self.request_id,
             "Revision": self.revision,
         }
 
@@ -150,6 +153,7 @@ class Session:
             next_token=RequestorToken(result["nextSession"]) if "nextSession" in result else None,
             next_pointer=None if value["Next"] is None else SessionPointer.from_json(value["Next"]),
             remembered=None if value["ResponseCache"] is None else RememberedExchange.from_json(value["ResponseCache"]),
+            request_id=value.get("RequestId", ""),
             revision=value["Revision"],
         )
 

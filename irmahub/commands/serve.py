@@ -16,10 +16,12 @@ def command() -> None:
 
     settings = Settings.from_environment()
     sockets = []
-    for address in (settings.console_address, settings.gateway_address):
+    for address in (settings.console_address, settings.gateway_address, settings.metrics_address):
+        if address is None:
+            continue
         try:
             sockets.append(listen(address))
         except OSError as error:
             raise click.ClickException(f"{address}: {error.strerror}") from error
     click.echo(f"Console  {settings.console_url}\nGateway  {settings.gateway_url}")
-    serve(sockets, make_sites, workers=settings.workers)
+    serve(sockets, make_sites, workers=settings.workers, drain_seconds=settings.drain_seconds)

@@ -16,7 +16,7 @@ def command(data_directory: Path | None) -> None:
     from irmahub.logs import configure_logs
 
     settings = settings_of(data_directory)
-    configure_logs(settings.log_level)
+    configure_logs(settings.log_level, settings.log_format)
     services = services_of(settings)
     services.custody.check()
     click.echo(f"Worker runs on {settings.data_directory}")

@@ -39,19 +39,20 @@ class Processes:
         self._logs = logs
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self, name: str) -> None:
-        """Start `irmahub NAME`."""
+    def start(self, name: str, *, module: str = "") -> int:
+        """Start `irmahub NAME`, or a module as a program under that name; gives its process identifier."""
         self._logs.mkdir(parents=True, exist_ok=True)
         with self._log(name).open("wb") as log:
             # A session of its own: Ctrl-C is for the demo, which stops its processes in order.
             self._running[name] = subprocess.Popen(  # noqa: S603 - our own command, and a name of ours
-                [sys.executable, "-m", "irmahub", name],
+                [sys.executable, "-m", *((module,) if module else ("irmahub", name))],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        return self._running[name].pid
 
     def wait_until(self, name: str, is_ready: Callable[[], bool]) -> None:
         """Wait until a process does what it should.

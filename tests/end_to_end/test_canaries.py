@@ -5,7 +5,7 @@ import io
 import json
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -30,10 +30,12 @@ from idemix.clock import system_clock
 from idemix.credential.attributes import encode_attribute
 from irmahub.applications import services_of
 from irmahub.demo import content
+from irmahub.demo.processes import free_address
 from irmahub.demo.runner import PERSONAL, Demo
 from irmahub.settings import Settings
-from irmahub.wallet_client import WalletClient, WalletFile
-from tests.support.processes import wait_until
+from irmahub.wallet_client import ServerRefusedError, WalletClient, WalletFile
+from tests.support.processes import free_port, wait_until
+from tests.support.requestor_server import RequestorServer, running_requestor_server
 
 PASSWORD = f"canary-password-{secrets.token_hex(8)}"
 
@@ -194,6 +196,58 @@ def _run_sessions(gateway_url: str, wallet: WalletClient, token: str, hmac_secre
         httpx.get(f"{gateway_url}{path}")
 
 
+def _run_calls(gateway_url: str, wallet: WalletClient, token: str, value: str, secret: str, shop: RequestorServer) -> list[str]:
+    """Callbacks and a chain, to a server that answers and to one that does not; gives the secrets of the sessions.
+
+    The addresses that the requestor gives hold a secret of its own.
+    """
+    headers = {"Authorization": token, "Content-Type": "application/json"}
+    asked = [[[{"type": f"{PERSONAL}.fullName", "value": value}]]]
+    disclosure = {"@context": "https://irma.app/ld/request/disclosure/v2", "disclose": asked}
+    signature = {"@context": "https://irma.app/ld/request/signature/v2", "message": value, "disclose": asked}
+    nowhere = f"http://127.0.0.1:{free_port()}/{secret}?key={secret}"
+    found: list[str] = []
+
+    def start(request: Mapping[str, Any], **more: str) -> dict[str, Any]:
+        answer = httpx.post(f"{gateway_url}session", json=request, headers={**headers, **more}, timeout=30)
+        assert answer.status_code == 200, answer.text
+        package: dict[str, Any] = answer.json()
+        found.extend((package["token"], package["sessionPtr"]["u"].rpartition("/")[2], package["frontendRequest"]["authorization"]))
+        return package
+
+    # A chain, whose second request holds the value too, with callbacks; the id of a request that is none.
+    shop.answer = json.dumps({"request": signature, "callbackUrl": f"{shop.url}{secret}"}).encode()
+    chain = {"request": disclosure, "nextSession": {"url": f"{shop.url}next?key={secret}"}, "callbackUrl": f"{shop.url}end/{secret}"}
+    package = start(chain, **{"X-Request-Id": value})
+    wallet.run(package["sessionPtr"])
+    result = httpx.get(f"{gateway_url}session/{package['token']}/result").json()
+    assert result["status"] == "DONE"
+    found.append(result["nextSession"])
+    wait_until(lambda: len(shop.calls) >= 3, "the callbacks of the chain")
+    # Calls that fail: nobody listens, the answer is no request, the requestor may not ask what it says.
+    refused = {**disclosure, "disclose": [[[{"type": "canary.nobody.nothing.x", "value": value}]]]}
+    for answer in (value.encode(), json.dumps(refused).encode()):
+        shop.answer = answer
+        broken = start({**chain, "callbackUrl": nowhere})
+        with suppress(ServerRefusedError):
+            wallet.run(broken["sessionPtr"])
+        httpx.delete(f"{gateway_url}session/{broken['token']}")
+    ended = start({"request": disclosure, "callbackUrl": nowhere})
+    # Pairing: the code is a secret between two screens.
+    address = ended["sessionPtr"]["u"]
+    frontend = {"Authorization": ended["frontendRequest"]["authorization"]}
+    pin = {"@context": "https://irma.app/ld/request/frontendoptions/v1", "pairingMethod": "pin"}
+    assert httpx.post(f"{address}/frontend/options", json=pin, headers=frontend).status_code == 200
+    assert httpx.post(f"{address}/frontend/options", content=value, headers=frontend).status_code == 400
+    assert httpx.get(f"{address}/frontend/status", headers={"Authorization": f"{found[-1]}x"}).status_code == 403
+    httpx.delete(f"{gateway_url}session/{ended['token']}")
+    # What revokes is read, and refused or done; the key that names a credential is the requestor's.
+    revocation = {"@context": "https://irma.app/ld/request/revocation/v1", "type": PERSONAL, "revocationKey": value}
+    for body in (revocation, {**revocation, "issued": value}):
+        assert httpx.post(f"{gateway_url}revocation", json=body, headers=headers).status_code >= 400
+    return found
+
+
 def _arguments_of_all_processes() -> bytes:
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
@@ -222,8 +276,19 @@ def _secrets_of(services: Services, settings: Settings) -> dict[str, bytes]:
     return found
 
 
-def test_no_secret_and_no_attribute_value_is_found_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recorder: Recorder) -> None:
+@pytest.fixture
+def shop() -> Iterator[RequestorServer]:
+    with running_requestor_server() as server:
+        yield server
+
+
+@pytest.mark.feature("F3.2")
+def test_no_secret_and_no_attribute_value_is_found_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recorder: Recorder, shop: RequestorServer
+) -> None:
     monkeypatch.setenv("IRMAHUB_LOG_LEVEL", "debug")
+    metrics_address = free_address(0)
+    monkeypatch.setenv("IRMAHUB_METRICS_ADDRESS", str(metrics_address))
     folder = tmp_path / "data"
     value = f"canary-value-{secrets.token_hex(8)}"
     with ExitStack() as stack:
@@ -256,15 +321,23 @@ def test_no_secret_and_no_attribute_value_is_found_anywhere(tmp_path: Path, monk
         )
         with WalletClient(WalletFile(tmp_path / "wallet"), demo.published_configuration()) as wallet:
             _run_sessions(settings.gateway_url, wallet, token, hmac_secret, value)
+            planted["secret in addresses"] = f"canary-address-{secrets.token_hex(8)}".encode()
+            address_secret = planted["secret in addresses"].decode()
+            session_secrets = _run_calls(settings.gateway_url, wallet, token, value, address_secret, shop)
         _call_api(settings.console_url, api_token.secret)
         assert _visit_all_pages(settings.console_url) > 20
         arguments = _arguments_of_all_processes()
+        metrics = httpx.get(f"http://{metrics_address}/metrics", timeout=30)
+        assert metrics.status_code == 200
+        recorder.bodies.append(("metrics", metrics.content))
 
     places = {f"answer to {what}": body for what, body in recorder.bodies}
     places["arguments of the processes"] = arguments
     kept = [path for path in folder.rglob("*") if path.is_file() and path != settings.kek_file and path.name != "wallet.json"]
     places.update({str(path.relative_to(folder)): path.read_bytes() for path in kept})
     assert b"request.answered" in places["logs/serve.log"]
+    assert b"callback.failed" in places["logs/serve.log"]
+    assert b"irmahub_sessions_ended_total" in places["answer to metrics"]
     assert any(path.endswith(".db") for path in places)
     found = sorted(
         {
@@ -276,3 +349,6 @@ def test_no_secret_and_no_attribute_value_is_found_anywhere(tmp_path: Path, monk
         }
     )
     assert found == []
+    # Who starts a session or asks for its frontend gets these; nobody else does, and nothing keeps them.
+    kept_places = {place: text for place, text in places.items() if not place.startswith("answer to") or place == "answer to metrics"}
+    assert [place for place, text in kept_places.items() if any(secret.encode() in text for secret in session_secrets)] == []

@@ -32,6 +32,7 @@ from tests.support.clock import START, SettableClock
 from tests.support.factories.actors import ADMIN
 from tests.support.factories.services import shared_services
 from tests.support.gateways import CARD, CARD_VALUES, DISCLOSURE, ISSUANCE, TestGateway, irma_demo, signing_key_pem
+from tests.support.processes import wait_until
 from tests.support.redis import RedisServer, running_redis
 from tests.support.requestor_server import RequestorServer
 from tests.support.sessions import FULL_NAME
@@ -184,7 +185,7 @@ def test_without_redis_nothing_is_started(
         response = shop.ask()
         assert (response.status_code in (500, 503), response.get_json()["error"]) == (True, "INTERNAL_ERROR")
         server.start()
-        assert shop.ask().status_code == 200
+        wait_until(lambda: shop.ask().status_code == 200, "sessions to be started again")
 
 
 @pytest.mark.feature("D14")

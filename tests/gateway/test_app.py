@@ -43,6 +43,11 @@ ROUTES = {
     ("GET", "/publickey"),
     ("POST", "/revocation"),
     ("GET", "/health"),
+    ("GET", "/health/live"),
+    ("GET", "/health/ready"),
+    ("GET", "/openapi.json"),
+    ("GET", "/docs"),
+    ("GET", "/docs/style.css"),
     ("GET", "/irma/session/<token>"),
     ("GET", "/irma/session/<token>/"),
     ("DELETE", "/irma/session/<token>"),
@@ -76,7 +81,7 @@ def test_routes(gateway: TestGateway) -> None:
 
 
 def test_every_requestor_endpoint_without_token_in_its_path_is_authenticated_or_public(gateway: TestGateway) -> None:
-    public = {"/publickey", "/health"}
+    public = {"/publickey", "/health", "/health/live", "/health/ready", "/openapi.json", "/docs", "/docs/style.css"}
     for method, path in ROUTES:
         if "<" in path or path in public:
             continue

@@ -1,18 +1,20 @@
 """Calls to requestors: what each fault on the way becomes."""
 
 import gzip
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 
 import pytest
+from structlog.testing import capture_logs
 
 from gateway import callbacks
 from gateway.addresses import WITH_PRIVATE
 from gateway.callbacks import RequestorCallError, RequestorCalls
-from gateway.outbound import OutboundClient
+from gateway.outbound import OutboundClient, UnreachableError
 from idemix.request import parse_session_request
 from idemix.session.session import Session
 from tests.support.clock import START
-from tests.support.gateways import DISCLOSURE
+from tests.support.gateways import DISCLOSURE, TestGateway
 from tests.support.requestor_server import RequestorServer
 
 
@@ -69,3 +71,31 @@ def test_what_a_callback_is_answered_is_not_read(requestor_server: RequestorServ
     calls.send_result(session(requestor_server.url + "cb"))
     calls.close()
     assert [call.path for call in requestor_server.calls] == ["/cb/"]
+
+
+class _Hanging:
+    """In the place of a client: its calls end when they are released."""
+
+    def __init__(self) -> None:
+        self.release = threading.Event()
+
+    def request(self, *_arguments: object, **_options: object) -> None:
+        self.release.wait(30)
+        raise UnreachableError("at last")
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+def test_callbacks_that_hang_are_given_up_when_the_process_stops(
+    make_gateway: Callable[..., TestGateway], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.callbacks.DRAIN_SECONDS", 0.1)
+    hanging = _Hanging()
+    gateway = make_gateway({"outbound": hanging}, allow_unsigned_callbacks=True)
+    package = gateway.start({"request": DISCLOSURE, "callbackUrl": "https://shop.example/"})
+    gateway.client.delete(f"/session/{package['token']}")
+    with capture_logs() as logs:
+        gateway.gateway.close()
+    assert [entry["callbacks"] for entry in logs if entry["event"] == "callback.given_up"] == [1]
+    hanging.release.set()

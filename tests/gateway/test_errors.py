@@ -32,8 +32,13 @@ def test_every_refusal_of_the_engine_has_an_entry(kind: type[SessionError]) -> N
     assert entry.error == refusal.code
 
 
+def test_a_failure_of_the_store_is_worth_another_try() -> None:
+    entry, message = remote_error(StoreConflictError("the session is changed too often"))
+    assert (entry.status, entry.error, message) == (503, "INTERNAL_ERROR", "the session is changed too often")
+
+
 def test_what_has_no_entry_leaves_without_details() -> None:
-    for error in (RuntimeError("secret"), StoreConflictError("secret"), IdemixError("secret")):
+    for error in (RuntimeError("secret"), IdemixError("secret")):
         entry, message = remote_error(error)
         assert entry is INTERNAL_ERROR
         assert message == ""

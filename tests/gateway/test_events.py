@@ -12,9 +12,11 @@ from gateway.stores.base import StatusChange
 from gateway.stores.memory import MemoryStore
 from gateway.stores.redis import RedisStore
 from idemix.session.status import Status
-from tests.support.clock import SettableClock
+from tests.support.clock import START, SettableClock
 from tests.support.gateways import DISCLOSURE, TestGateway, signing_key_pem
-from tests.support.redis import RedisServer
+from tests.support.processes import wait_until
+from tests.support.redis import RedisServer, running_redis
+from tests.support.stores import HOUR, add, changed, tell
 
 
 def events_of(response: Any) -> list[Any]:
@@ -91,14 +93,15 @@ def test_refusals(make_gateway: Callable[..., TestGateway]) -> None:
 def test_a_stream_is_delivered_to_whom_attaches(clock: SettableClock) -> None:
     store = MemoryStore(clock)
     hub = EventHub(store)
-    stream = hub.open("token", status_data)
-    store.publish(StatusChange("token", Status.CONNECTED))
-    store.publish(StatusChange("another", Status.DONE))
+    session, another = add(store), add(store, 2)
+    stream = hub.open(session.client_token, status_data)
+    session = tell(store, session, StatusChange(session.client_token, Status.CONNECTED))
+    tell(store, another, StatusChange(another.client_token, Status.DONE))
     taken: list[bytes | None] = []
     stream.attach(taken.append)
     assert taken == [OPEN_MESSAGE, b'data: "CONNECTED"\n\n']
-    store.publish(StatusChange("token", Status.CANCELLED))
-    store.publish(StatusChange("token", Status.CANCELLED))
+    session = tell(store, session, StatusChange(session.client_token, Status.CANCELLED))
+    tell(store, session, StatusChange(session.client_token, Status.CANCELLED))
     assert taken[2:] == [b'data: "CANCELLED"\n\n', None]
     assert hub.listeners == 0
 
@@ -106,13 +109,41 @@ def test_a_stream_is_delivered_to_whom_attaches(clock: SettableClock) -> None:
 def test_a_listener_that_leaves_hears_no_more(clock: SettableClock) -> None:
     store = MemoryStore(clock)
     hub = EventHub(store)
-    stream = hub.open("token", status_data)
+    session = add(store)
+    stream = hub.open(session.client_token, status_data)
     taken: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
     stream.attach(taken.put)
     stream.close()
     stream.close()
-    store.publish(StatusChange("token", Status.DONE))
+    tell(store, session, StatusChange(session.client_token, Status.DONE))
     assert taken.get() == OPEN_MESSAGE
     assert taken.empty()
     hub.close()
     assert isinstance(stream, EventStream)
+
+
+def test_what_happened_while_redis_was_away_reaches_the_listeners(clock: SettableClock) -> None:
+    with running_redis() as server:
+        store = RedisStore(server.client(), clock)
+        hub = EventHub(store)
+        sessions = [add(store, number) for number in range(3)]
+        streams = [hub.open(session.client_token, status_data) for session in sessions]
+        taken: list[list[bytes | None]] = [[], [], []]
+        for stream, messages in zip(streams, taken, strict=True):
+            stream.begin_at(Status.INITIALIZED)
+            stream.attach(messages.append)
+        # The listeners' connection is lost, and taken up again, while the sessions change without a word about it.
+        connected, ended, _ = sessions
+        store.update(changed(connected, status=Status.CONNECTED), 0, deadline=START, expires_at=START + HOUR)
+        store.update(changed(ended, status=Status.DONE), 0, deadline=None, expires_at=START + HOUR)
+        for other in server.client().client_list(_type="pubsub"):
+            server.client().client_kill_filter(_id=other["id"])
+        wait_until(lambda: taken[1][1:] == [b'data: "DONE"\n\n', None], "the end of the second session to be told")
+        wait_until(lambda: taken[0][1:] == [b'data: "CONNECTED"\n\n'], "the change of the first session to be told")
+        assert taken[2] == [OPEN_MESSAGE]
+        # What it loses has ended.
+        server.stop()
+        server.start()
+        wait_until(lambda: [messages[-1] for messages in taken] == [None] * 3, "the streams of lost sessions to end")
+        assert hub.listeners == 0
+        store.close()

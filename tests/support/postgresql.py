@@ -13,12 +13,47 @@ import psycopg
 
 from tests.support.processes import free_port, unprivileged_user, wait_until
 
+ENVIRONMENT = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C.UTF-8", "TZ": "Europe/Amsterdam"}
+
 
 class PostgreSQL:
-    """A running server; the superuser `irmahub` comes in from the loopback without a password."""
+    """A server, which can be stopped and started again; the superuser `irmahub` comes in from the loopback without a password.
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+    Args:
+        directory: holds its data, which is initialised.
+        user: whom it runs as, None for ourselves.
+    """
+
+    def __init__(self, directory: Path, user: str | None) -> None:
+        self.port = free_port()
+        self._directory = directory
+        self._user = user
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, with what it held."""
+        settings = {"listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": self._directory, "fsync": "off"}
+        settings |= {"synchronous_commit": "off", "full_page_writes": "off", "max_connections": 60}
+        with (self._directory / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [binaries() / "postgres", "-D", self._directory / "data", *(f"--{name}={value}" for name, value in settings.items())],
+                stdout=log,
+                stderr=log,
+                user=self._user,
+                env=ENVIRONMENT,
+                cwd=self._directory,
+            )
+        self._process = process
+        wait_until(lambda: process.poll() is not None or self.answers(), "PostgreSQL to start")
+        if process.poll() is not None:
+            raise RuntimeError(f"PostgreSQL did not start: {(self._directory / 'log').read_text()}")
+
+    def stop(self) -> None:
+        """Stop it, whoever is connected."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(30)
+            self._process = None
 
     def url(self, database: str) -> str:
         """The address of a database."""
@@ -62,46 +97,15 @@ def running_postgresql() -> Iterator[PostgreSQL]:
     user = unprivileged_user()
     if user is not None:
         shutil.chown(directory, user)
-    environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C.UTF-8", "TZ": "Europe/Amsterdam"}
-    server = PostgreSQL(free_port())
+    server = PostgreSQL(directory, user)
+    command = [binaries() / "initdb", "--pgdata", directory / "data", "--username", "irmahub"]
+    command += ["--auth", "trust", "--no-sync", "--encoding", "UTF8"]
     try:
-        subprocess.run(
-            [
-                binaries() / "initdb",
-                "--pgdata",
-                directory / "data",
-                "--username",
-                "irmahub",
-                "--auth",
-                "trust",
-                "--no-sync",
-                "--encoding",
-                "UTF8",
-            ],
-            check=True,
-            capture_output=True,
-            user=user,
-            env=environment,
-            cwd=directory,
-        )
-        settings = {"listen_addresses": "127.0.0.1", "port": server.port, "unix_socket_directories": directory, "fsync": "off"}
-        settings |= {"synchronous_commit": "off", "full_page_writes": "off", "max_connections": 60}
-        with (directory / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [binaries() / "postgres", "-D", directory / "data", *(f"--{name}={value}" for name, value in settings.items())],
-                stdout=log,
-                stderr=log,
-                user=user,
-                env=environment,
-                cwd=directory,
-            )
-            try:
-                wait_until(lambda: process.poll() is not None or server.answers(), "PostgreSQL to start")
-                if process.poll() is not None:
-                    raise RuntimeError(f"PostgreSQL did not start: {(directory / 'log').read_text()}")
-                yield server
-            finally:
-                process.send_signal(signal.SIGINT)
-                process.wait(30)
+        subprocess.run(command, check=True, capture_output=True, user=user, env=ENVIRONMENT, cwd=directory)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
     finally:
         shutil.rmtree(directory, ignore_errors=True)

@@ -12,11 +12,17 @@ from tests.support.processes import free_port, wait_until
 
 
 class RedisServer:
-    """A running server, which can be stopped and started again on the same port."""
+    """A running server, which can be stopped and started again on the same port.
 
-    def __init__(self, directory: str) -> None:
+    Args:
+        directory: where it keeps its files.
+        persists: whether every write is on the disk before it is answered, so that nothing is lost when it stops.
+    """
+
+    def __init__(self, directory: str, *, persists: bool = False) -> None:
         self.port = free_port()
         self._directory = directory
+        self._persists = persists
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -29,13 +35,14 @@ class RedisServer:
         return redis.Redis.from_url(self.url)
 
     def start(self) -> None:
-        """Start it, empty."""
-        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", self._directory]
+        """Start it, empty where it does not persist."""
+        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", self._directory]
+        options += ["--appendonly", "yes", "--appendfsync", "always"] if self._persists else ["--appendonly", "no"]
         self._process = subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_until(self._answers, "Redis to start")
 
     def stop(self) -> None:
-        """Stop it; what it held is lost."""
+        """Stop it; what it held is lost where it does not persist."""
         if self._process is not None:
             self._process.terminate()
             self._process.wait(30)
@@ -65,10 +72,10 @@ class RedisServer:
 
 
 @contextmanager
-def running_redis() -> Iterator[RedisServer]:
-    """Run a server for as long as the context lasts."""
+def running_redis(*, persists: bool = False) -> Iterator[RedisServer]:
+    """Run a server for as long as the context lasts; see `RedisServer`."""
     with tempfile.TemporaryDirectory(prefix="irmahub-redis-") as directory:
-        server = RedisServer(directory)
+        server = RedisServer(directory, persists=persists)
         server.start()
         try:
             yield server

@@ -15,6 +15,7 @@ class Call:
     content_type: str
     user_agent: str
     body: str
+    request_id: str = ""
 
 
 @dataclass
@@ -43,7 +44,9 @@ def running_requestor_server() -> Iterator[RequestorServer]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            running.calls.append(Call(self.path, self.headers["Content-Type"], self.headers["User-Agent"], body))
+            running.calls.append(
+                Call(self.path, self.headers["Content-Type"], self.headers["User-Agent"], body, self.headers.get("X-Request-Id", ""))
+            )
             answer = running.answers.get(self.path, running.answer)
             self.send_response(running.status)
             for name, value in {"Content-Length": str(len(answer)), **running.headers}.items():

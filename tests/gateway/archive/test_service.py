@@ -223,3 +223,12 @@ def test_members_see_the_sessions_of_their_organisation(archive: Archive, databa
     for who in (NOBODY, actor(Role.SIGNER)):
         with pytest.raises(PermissionDeniedError):
             archive.records(who)
+
+
+def test_session_is_found_by_the_request_that_started_it(archive: Archive) -> None:
+    for token, request_id in (("requestortoken000001", "a" * 32), ("requestortoken000002", "b" * 32)):
+        archive.session_started(session(token, request_id=request_id))
+    archive.flush()
+    (found,) = archive.records(ADMIN, request_id="b" * 32)
+    assert (found.token_prefix, found.request_id) == ("requ", "b" * 32)
+    assert archive.records(ADMIN, request_id="c" * 32) == ()

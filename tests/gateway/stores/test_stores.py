@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 import redis
@@ -14,15 +13,13 @@ from gateway.stores.base import SessionStore, StatusChange, StoreConflictError, 
 from gateway.stores.factory import open_store
 from gateway.stores.memory import MemoryStore
 from gateway.stores.redis import RedisStore
-from idemix.request import parse_session_request
 from idemix.session.session import Session
 from idemix.session.status import Status
 from tests.support.clock import START, SettableClock
 from tests.support.gateways import DISCLOSURE, TestGateway, signing_key_pem
 from tests.support.processes import wait_until
 from tests.support.redis import RedisServer, running_redis
-
-HOUR = timedelta(hours=1)
+from tests.support.stores import HOUR, add, changed, session, tell
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -36,26 +33,6 @@ def store(request: pytest.FixtureRequest, clock: SettableClock) -> Iterator[Sess
         made = RedisStore(server.client(), clock, prefix="gateway:")
     yield made
     made.close()
-
-
-def session(number: int = 1) -> Session:
-    return Session(
-        requestor_token=f"requestor{number:011d}",  # type: ignore[arg-type]
-        client_token=f"client{number:014d}",  # type: ignore[arg-type]
-        frontend_auth="f" * 20,  # type: ignore[arg-type]
-        request=parse_session_request(DISCLOSURE),
-        last_active=START,
-    )
-
-
-def add(store: SessionStore, number: int = 1) -> Session:
-    made = session(number)
-    store.add(made, deadline=START + HOUR, expires_at=START + 2 * HOUR)
-    return made
-
-
-def changed(before: Session, **changes: object) -> Session:
-    return replace(before, revision=before.revision + 1, **changes)  # type: ignore[arg-type]
 
 
 def test_found_by_either_token(store: SessionStore) -> None:
@@ -99,15 +76,19 @@ def test_overdue(store: SessionStore) -> None:
 
 
 def test_listeners(store: SessionStore) -> None:
-    heard: list[StatusChange] = []
+    heard: list[StatusChange | None] = []
     stop = store.subscribe(heard.append)
-    change = StatusChange("token", Status.DONE, {"u": "https://x", "irmaqr": "signing"})
-    store.publish(change)
+    made = add(store)
+    change = StatusChange(made.client_token, Status.DONE, {"u": "https://x", "irmaqr": "signing"})
+    after = tell(store, made, change)
     wait_until(lambda: heard == [change], "the change to arrive")
+    with pytest.raises(StoreConflictError):
+        tell(store, made, change)
     stop()
     stop()
-    store.publish(change)
+    tell(store, after, change)
     assert store.is_healthy()
+    assert heard == [change]
 
 
 def test_memory_forgets(clock: SettableClock) -> None:
@@ -138,7 +119,7 @@ def test_keys_in_redis(redis_server: RedisServer, clock: SettableClock) -> None:
         store.update(changed(made), 0, deadline=None, expires_at=START)
 
 
-def test_an_outage_is_an_internal_error_and_loses_no_session(make_gateway: Callable[..., TestGateway], clock: SettableClock) -> None:
+def test_an_outage_is_told_as_such_and_loses_no_session(make_gateway: Callable[..., TestGateway], clock: SettableClock) -> None:
     with running_redis() as server:
         store = RedisStore(redis.Redis(port=server.port, socket_timeout=0.1, retry=Retry(NoBackoff(), 0)), clock)
         gateway = make_gateway({"store": store}, jwt_privkey=signing_key_pem())
@@ -155,10 +136,9 @@ def test_an_outage_is_an_internal_error_and_loses_no_session(make_gateway: Calla
         assert not store.is_healthy()
         server.thaw()
         for answer in answers:
-            assert (answer.status_code, answer.get_json()) == (
-                500,
-                {"status": 500, "error": "INTERNAL_ERROR", "description": "Internal server error"},
-            )
+            body = {"status": 503, "error": "INTERNAL_ERROR", "description": "Internal server error"}
+            assert (answer.status_code, answer.get_json()) == (503, body | {"message": "the session store cannot be reached"})
+            assert answer.headers["Retry-After"] == "1"
         wait_until(store.is_healthy, "Redis to answer again")
         assert gateway.get(package, "status").get_json() == "INITIALIZED"
         gateway.gateway.close()
@@ -167,16 +147,15 @@ def test_an_outage_is_an_internal_error_and_loses_no_session(make_gateway: Calla
 def test_the_listener_takes_up_a_lost_connection(clock: SettableClock) -> None:
     with running_redis() as server:
         store = RedisStore(server.client(), clock)
-        heard: list[StatusChange] = []
+        heard: list[StatusChange | None] = []
         store.subscribe(heard.append)
         server.stop()
         server.start()
-
-        def arrives() -> bool:
-            store.publish(StatusChange("token", Status.DONE))
-            return bool(heard)
-
-        wait_until(arrives, "a change to arrive after Redis came back")
+        wait_until(lambda: heard == [None], "the word that changes may have been missed")
+        made = add(store)
+        change = StatusChange(made.client_token, Status.DONE)
+        tell(store, made, change)
+        wait_until(lambda: heard == [None, change], "a change to arrive after Redis came back")
         store.close()
 
 
@@ -224,21 +203,21 @@ def test_a_requestor_s_sessions_are_found_until_they_end(store: SessionStore) ->
 
 
 def test_no_more_sessions_run_than_may(store: SessionStore, clock: SettableClock) -> None:
-    def add(number: int, requestor: str = "shop") -> None:
+    def start(number: int, requestor: str = "shop") -> None:
         now = clock()
         store.add(owned(number, requestor), deadline=now + HOUR, expires_at=now + 2 * HOUR, at_most=2)
 
-    add(1)
-    add(2)
+    start(1)
+    start(2)
     with pytest.raises(TooManySessionsError):
-        add(3)
+        start(3)
     with pytest.raises(UnknownSessionError):
         store.get_by_client_token(owned(3).client_token)
-    add(4, "other")
+    start(4, "other")
     store.update(replace(owned(1), status=Status.DONE, revision=1), 0, deadline=None, expires_at=clock() + HOUR)
-    add(5)
+    start(5)
     with pytest.raises(TooManySessionsError):
-        add(6)
+        start(6)
     # Those beyond their life time do not run any more, whether or not somebody noticed.
     clock.advance(seconds=3601)
-    add(7)
+    start(7)
