@@ -9,7 +9,7 @@ import math
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum
 from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -47,7 +47,7 @@ def to_json(value: object) -> Any:
         return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, datetime):
+    if isinstance(value, date):  # a moment is one, too
         return value.isoformat()
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from gateway.addresses import PUBLIC_ONLY, AddressPolicy
 
@@ -53,6 +54,11 @@ class ConsoleSettings:
     def __post_init__(self) -> None:
         if self.waiting_period < 2 * UPDATE_INTERVAL:
             raise ValueError("waiting_period: must be at least two update intervals (120 minutes)")
+
+    @property
+    def gateway_host(self) -> str:
+        """host[:port] of the gateway, which requests need no permission for."""
+        return urlsplit(self.gateway_url).netloc
 
     @property
     def repositories_directory(self) -> Path:

@@ -21,18 +21,29 @@ from idemix.session.randomness import Randomness, SystemRandomness
 from . import api_docs, client_api, cors, frontend_api, openapi, requestor_api, revocation_api, static_files
 from .auth.base import Authenticator
 from .auth.hmac import HmacAuthenticator
+from .auth.jwks import JwksCache
 from .auth.none import NoAuthenticator
 from .auth.publickey import PublicKeyAuthenticator
+from .auth.published import PublishedKeys
 from .auth.token import TokenAuthenticator
 from .background import Background, fault
 from .callbacks import RequestorCalls
 from .changes import Changes, Topic
 from .config import DEPRECATED, MAX_BODY_BYTES, GatewayConfig
 from .deliveries.base import DeliveryQueue
-from .errors import INTERNAL_ERROR, RETRY_SECONDS, UNAVAILABLE, InvalidRequestError, MalformedInputError, remote_error
+from .errors import (
+    INTERNAL_ERROR,
+    RETRY_SECONDS,
+    UNAVAILABLE,
+    InvalidRequestError,
+    MalformedInputError,
+    TooManyRequestsError,
+    remote_error,
+)
 from .events import EventHub
 from .health import DEFAULT_LIMITS, Check, Health, Limits, issuer_keys_check, schemes_check, store_check, threads_check
 from .key_use import KeyUse
+from .limiter import limiter_beside
 from .measured import CountedSessions, SchemeState
 from .metrics import LISTENERS
 from .observation import observe
@@ -50,6 +61,8 @@ from .sessions import NoArchive, SessionArchive, Sessions
 from .startup import checked_directory
 from .stores.base import SessionStore, StoreError
 from .stores.factory import open_store
+from .suspension import Suspensions
+from .usage import Usage
 
 log = structlog.get_logger(__name__)
 
@@ -68,6 +81,7 @@ def create_app(
     changes: Changes | None = None,
     archive: SessionArchive | None = None,
     store: SessionStore | None = None,
+    published_keys: PublishedKeys | None = None,
     outbound: OutboundClient | None = None,
     deliveries: DeliveryQueue | None = None,
     revocation: RevocationTables | None = None,
@@ -86,6 +100,7 @@ def create_app(
         changes: tells when requestors, schemes or issuer keys change.
         archive: keeps records of sessions.
         store: where sessions live, by default as the configuration says.
+        published_keys: fetches the keys that requestors publish; by default from where `outbound` may call.
         outbound: calls the requestors' servers; by default as the configuration allows.
         deliveries: keeps the results that are to be delivered, by default in memory.
         revocation: the tables of revocation, by default as the configuration says.
@@ -119,23 +134,34 @@ def create_app(
     primes = PrimePool()
     counted = CountedSessions(archive or NoArchive())
     revoker = open_revocation(config, lambda: schemes.current, revocation, clock)
-    sessions = Sessions(config, schemes, directory, store, calls, counted, clock, randomness or SystemRandomness(), primes, revoker)
+    key_use = None if requestors is None else KeyUse(clock, requestors.keys_used)
+    usage = None if requestors is None else Usage(clock, requestors.add_usage)
+    written: tuple[KeyUse | Usage, ...] = tuple(one for one in (key_use, usage) if one is not None)
+    sessions = Sessions(
+        config,
+        schemes,
+        directory,
+        store,
+        calls,
+        counted,
+        clock,
+        randomness or SystemRandomness(),
+        primes,
+        limiter_beside(store),
+        usage,
+        revoker,
+    )
     hub = EventHub(store) if config.sse else None
     revocation_updates = UpdateHub(revoker.tables) if config.sse else None
-
-    key_use = None if requestors is None else KeyUse(clock, requestors.keys_used)
+    # On a thread of its own: other servers may be slow to answer.
+    revoking = Background(revoker.work, *(() if revocation_updates is None else (revocation_updates.look,)))
+    suspensions = Suspensions(directory, store, sessions)
 
     def count_listeners() -> None:
         if hub is not None:
             LISTENERS.set(hub.listeners)
 
-    # On a thread of its own: other servers may be slow to answer.
-    revoking = Background(revoker.work, *(() if revocation_updates is None else (revocation_updates.look,)))
-    periodic = Background(
-        sessions.sweep,
-        *(() if key_use is None else (key_use.write_if_due,)),
-        count_listeners,
-    )
+    periodic = Background(sessions.sweep, suspensions.follow, *(one.write_if_due for one in written), count_listeners)
 
     def close() -> None:
         if updates is not None:
@@ -143,8 +169,8 @@ def create_app(
         periodic.stop()
         revoking.stop()
         primes.stop()
-        if key_use is not None:
-            key_use.write()
+        for one in written:
+            one.write()
         calls.close()
         if hub is not None:
             hub.close()
@@ -168,7 +194,7 @@ def create_app(
         hub,
         schemes,
         directory,
-        _authenticators(config, clock),
+        _authenticators(config, clock, published_keys or JwksCache(outbound, https_only=config.production)),
         key_use,
         signer,
         updates,
@@ -183,6 +209,7 @@ def create_app(
         changes.on(Topic.SCHEMES, schemes.reload)
         changes.on(Topic.ISSUER_KEYS, schemes.reload)
         changes.on(Topic.REVOCATION, revoker.reload)
+        changes.on(Topic.REQUESTORS, suspensions.follow)
     if background:
         periodic.start()
         revoking.start()
@@ -241,11 +268,11 @@ def scheme_updates(config: GatewayConfig, schemes: SchemeDirectories, clock: Clo
     return updates
 
 
-def _authenticators(config: GatewayConfig, clock: Clock) -> tuple[Authenticator, ...]:
+def _authenticators(config: GatewayConfig, clock: Clock, published: PublishedKeys) -> tuple[Authenticator, ...]:
     if config.no_auth:
         return (NoAuthenticator(),)
-    max_age = config.max_request_age
-    return (TokenAuthenticator(clock), HmacAuthenticator(clock, max_age), PublicKeyAuthenticator(clock, max_age))
+    age, skew = config.max_request_age, config.clock_skew
+    return (TokenAuthenticator(clock), HmacAuthenticator(clock, age, skew), PublicKeyAuthenticator(clock, age, skew, published))
 
 
 def _joined(configured: RequestorDirectory, snapshot: Callable[[], RequestorDirectory]) -> Callable[[], RequestorDirectory]:
@@ -260,7 +287,8 @@ def _joined(configured: RequestorDirectory, snapshot: Callable[[], RequestorDire
         if last is None or last[0] is not current:
             both: dict[str, DirectoryRequestor] = {**current.requestors, **configured.requestors}
             shared = current.global_permissions.joined(configured.global_permissions)
-            joined = RequestorDirectory.of(both.values(), pepper=current.pepper, global_permissions=shared)
+            suspended = {name: reason for name, reason in current.suspended.items() if name not in both}
+            joined = RequestorDirectory.of(both.values(), pepper=current.pepper, global_permissions=shared, suspended=suspended)
             last = (current, joined)
         return last[1]
 
@@ -358,4 +386,6 @@ def _error(error: Exception) -> Response:
     response = with_hint(json_response(entry.to_json(message), entry.status), error)
     if entry is UNAVAILABLE:
         response.headers["Retry-After"] = str(RETRY_SECONDS)
+    if isinstance(error, TooManyRequestsError):
+        response.headers["Retry-After"] = str(error.retry_after)
     return response

@@ -82,6 +82,7 @@ class GatewayConfig:
         max_session_lifetime: minutes that an untouched session lives.
         session_result_lifetime: minutes that a result stays readable after the end.
         max_request_age: seconds that a request JWT stays valid after its `iat`.
+        clock_skew: seconds that the clock of a requestor may differ, for `iat`, `exp` and `nbf`; 0 as the reference has it.
         permissions: those that every requestor has.
         requestors: by name.
         static_sessions: by name, the extended session request to start.
@@ -159,6 +160,7 @@ class GatewayConfig:
     timestamp_keys: TimestampKeys = NO_KEYS
     callback_url_slash: bool = True
     trusted_proxies: tuple[str, ...] = ()
+    clock_skew: int = 0
     outbound_allow: AddressPolicy | None = None
 
     @classmethod

@@ -114,6 +114,26 @@ class PermissionRefusedError(GatewayError, NotPermittedError):
     remote = UNAUTHORIZED
 
 
+class RequestReplayedError(GatewayError, NotPermittedError):
+    """A request that started a session came again."""
+
+    remote = UNAUTHORIZED
+
+
+class TooManyRequestsError(GatewayError):
+    """A limit of the requestor is used up for now.
+
+    Attributes:
+        retry_after: seconds after which it is worth another try.
+    """
+
+    remote = TOO_MANY_REQUESTS
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class InvalidRequestError(GatewayError):
     """A request that cannot be served."""
 

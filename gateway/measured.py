@@ -12,6 +12,7 @@ from idemix.session.status import Status
 
 from .metrics import PERMISSIONS_MISSING, SESSIONS_ENDED, SESSIONS_STARTED, RequestorLabels
 from .permissions import Decision
+from .requestors.constraints import Check
 from .schemes import SchemeSource
 from .sessions import SessionArchive
 
@@ -27,8 +28,9 @@ class CountedSessions:
         self._archive = archive
         self._labels = RequestorLabels()
 
-    def request_refused(self, requestor_name: str, request: RequestorRequest, decision: Decision) -> None:
-        PERMISSIONS_MISSING.labels(decision.kind.value, self._labels.of(requestor_name)).inc()
+    def request_refused(self, requestor_name: str, request: RequestorRequest, decision: Decision | Check) -> None:
+        missing = decision.kind.value if isinstance(decision, Decision) else decision.setting
+        PERMISSIONS_MISSING.labels(missing, self._labels.of(requestor_name)).inc()
         self._archive.request_refused(requestor_name, request, decision)
 
     def session_started(self, session: Session) -> None:

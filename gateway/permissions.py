@@ -116,6 +116,11 @@ class Decision:
     subject: str
     rule: Rule | None
 
+    @property
+    def label(self) -> str:
+        """What the archive keeps of a refusal."""
+        return f"{self.kind.value} {self.subject}"
+
 
 @dataclass(frozen=True, slots=True)
 class Permitted:
@@ -193,7 +198,7 @@ class PermissionJudge:
             reasons[len(decisions)] = decision.subject if self._rules(kind) else ""
             decisions.append(decision)
         host = self._decide_host(request.host or self._default_host)
-        odd = bool(request.host) and _ODD_HOST.search(request.host) is not None
+        odd = bool(request.host) and host_is_odd(request.host)
         reasons[len(decisions)] = HOST_REFUSED
         decisions.append(Decision(host.kind, host.subject, None) if odd else host)
         return _verdict(decisions, reasons, departure="session-host" if odd and host.rule is not None else None)
@@ -227,6 +232,11 @@ class PermissionJudge:
 
 #: What no host[:port] holds and what makes a browser read another host out of the session URL.
 _ODD_HOST: Final = re.compile(r"[@#?\\\s\x00-\x1f\x7f]")
+
+
+def host_is_odd(host: str) -> bool:
+    """Whether a text is no host[:port], so that no pattern allows it."""
+    return _ODD_HOST.search(host) is not None
 
 
 def _verdict(decisions: list[Decision], reasons: dict[int, str], *, departure: str | None) -> Verdict:

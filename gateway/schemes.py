@@ -92,7 +92,7 @@ class IssuerKeyRing:
         Raises:
             UnknownIdentifierError: there is none.
         """
-        for candidate in sorted(self._counters(issuer) if counter is None else {counter}, reverse=True):
+        for candidate in sorted(self.active_counters(issuer) if counter is None else {counter}, reverse=True):
             try:
                 public_key = self._configuration.public_key(issuer, candidate)
             except UnknownPublicKeyError:
@@ -106,7 +106,7 @@ class IssuerKeyRing:
         """The key pairs of an issuer that support revocation, retired ones too, since what they signed can still be revoked."""
         retired = {} if self._custody is None else self._custody.revoking(str(issuer))
         found: dict[int, tuple[PublicKey, PrivateKey]] = {}
-        for counter in sorted(self._counters(issuer) | set(retired)):
+        for counter in sorted(self.active_counters(issuer) | set(retired)):
             try:
                 pair = self.signing_key(issuer, counter)
             except UnknownIdentifierError:
@@ -151,7 +151,8 @@ class IssuerKeyRing:
             else:
                 yield IssuingKey(issuer, public_key.counter, datetime.fromtimestamp(public_key.expires_at, UTC))
 
-    def _counters(self, issuer: IssuerId) -> set[int]:
+    def active_counters(self, issuer: IssuerId) -> set[int]:
+        """The counters of the keys that are activated for issuing; not all of them need be published."""
         counters = set(self._files.get(issuer, ())) | set(self._active.get(str(issuer), ()))
         if self._is_demo(issuer):
             counters |= set(self._configuration.private_key_files(issuer))

@@ -16,6 +16,7 @@ from .custody.service import Custody
 from .database import Database, check_revision
 from .deliveries.service import Deliveries
 from .jobs.service import LEASE, Jobs
+from .requestors.explain import Explainer
 from .requestors.service import Requestors
 from .revocation.service import Revocation, schemes_with_custody
 from .revocation.tables import RevocationTables
@@ -41,6 +42,7 @@ class SharedServices:
     archive: Archive
     deliveries: Deliveries
     changes: Changes
+    explainer: Explainer
     revocation: Revocation
 
     def start(self) -> None:
@@ -86,7 +88,8 @@ def wire_shared_services(
     schemes = schemes_with_custody(configuration or Configuration, custody.issuer_keys)
     revocation = Revocation(RevocationTables(database), schemes, audit=audit, clock=clock)
     archive, deliveries = Archive(database, clock=clock), Deliveries(database, audit, custody.pepper, clock=clock)
-    return SharedServices(database, redis, audit, custody, jobs, requestors, archive, deliveries, changes, revocation)
+    explainer = Explainer(requestors, archive, clock)
+    return SharedServices(database, redis, audit, custody, jobs, requestors, archive, deliveries, changes, explainer, revocation)
 
 
 def open_shared_services(

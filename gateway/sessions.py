@@ -21,20 +21,27 @@ from idemix.errors import IdemixError, SessionError, UnknownIdentifierError
 from idemix.request import RequestorRequest, parse_session_request
 from idemix.session.engine import EngineSettings, SessionEngine
 from idemix.session.errors import NextSessionError
+from idemix.session.keys import IssuerKeys
 from idemix.session.randomness import Randomness
 from idemix.session.replies import NextSessionNeeded, ServerResponse, SessionPackage
 from idemix.session.session import Session
 
+from .admission import Judgement, judge_access, judge_request
 from .background import fault
 from .callbacks import RequestorCallError, RequestorCalls
 from .config import GatewayConfig
-from .errors import remote_error
-from .permissions import NO_PERMISSIONS, Decision, PermissionJudge, Refused, Verdict
+from .errors import PermissionRefusedError, RequestReplayedError, TooManyRequestsError, remote_error
+from .limiter import Exceeded, Limiter, Ticket
+from .permissions import NO_PERMISSIONS, Decision, PermissionJudge
 from .request_id import current_request_id
+from .requestors.constraints import Check
 from .requestors.directory import RequestorDirectory
+from .requestors.issuer_keys import BoundIssuerKeys
+from .requestors.limits import NO_LIMITS, Limits
 from .revocation.service import Issuance, Revocation
 from .schemes import LoadedSchemes, SchemeSource
-from .stores.base import SessionStore, StoreConflictError, StoreError, UnknownSessionError, status_change
+from .stores.base import SessionStore, StoreConflictError, StoreError, TooManySessionsError, UnknownSessionError, status_change
+from .usage import Outcome, Usage
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +49,10 @@ log = structlog.get_logger(__name__)
 ATTEMPTS: Final = 5
 #: How many sessions that are timed out are ended at once.
 SWEEP_LIMIT: Final = 500
+#: Seconds after which another try is worth it where too many sessions run; when one of them ends is not known.
+RETRY_SECONDS: Final = 5
+
+NOT_ACTIVE: Final = "the requestor is not active any more"
 
 T = TypeVar("T")
 DirectorySource = Callable[[], RequestorDirectory]
@@ -50,8 +61,8 @@ DirectorySource = Callable[[], RequestorDirectory]
 class SessionArchive(Protocol):
     """Keeps a record of sessions, without values."""
 
-    def request_refused(self, requestor_name: str, request: RequestorRequest, decision: Decision) -> None:
-        """Note a request that a missing permission refused."""
+    def request_refused(self, requestor_name: str, request: RequestorRequest, decision: Decision | Check) -> None:
+        """Note a request that a missing permission, a limit or a constraint refused."""
         ...
 
     def session_started(self, session: Session) -> None:
@@ -66,7 +77,7 @@ class SessionArchive(Protocol):
 class NoArchive:
     """Keeps nothing."""
 
-    def request_refused(self, requestor_name: str, request: RequestorRequest, decision: Decision) -> None:
+    def request_refused(self, requestor_name: str, request: RequestorRequest, decision: Decision | Check) -> None:
         """Keep nothing."""
 
     def session_started(self, session: Session) -> None:
@@ -108,6 +119,8 @@ class Sessions:
         archive: keeps records.
         clock, randomness: give every time, token, code and nonce.
         primes: gives the primes of signatures.
+        limiter: counts what requestors start.
+        usage: keeps the counts of each day, or None where there is no database.
         revocation: the state of revocation; by default none is known.
     """
 
@@ -122,6 +135,8 @@ class Sessions:
         clock: Clock,
         randomness: Randomness,
         primes: PrimePool,
+        limiter: Limiter,
+        usage: Usage | None = None,
         revocation: Revocation | None = None,
     ) -> None:
         self._config = config
@@ -133,6 +148,8 @@ class Sessions:
         self._clock = clock
         self._randomness = randomness
         self._primes = primes
+        self._limiter = limiter
+        self._usage = usage
         self._revocation = revocation
         self._settings = EngineSettings(
             url=config.server_url,
@@ -148,19 +165,29 @@ class Sessions:
         """The engine on the schemes of the moment."""
         loaded, engine = self._schemes.current, self._engine
         if engine is None or engine[0] is not loaded:
-            made = SessionEngine(
-                loaded.configuration,
-                loaded.issuer_keys,
-                self._settings,
-                self._clock,
-                self._randomness,
-                describe_refusal,
-                self._primes,
-                timestamp_keys=self._config.timestamp_keys,
-                revocation=self._revocation,
-            )
-            self._engine = engine = (loaded, made)
+            self._engine = engine = (loaded, self._make_engine(loaded, loaded.issuer_keys))
         return engine[1]
+
+    def _make_engine(self, loaded: LoadedSchemes, issuer_keys: IssuerKeys) -> SessionEngine:
+        return SessionEngine(
+            loaded.configuration,
+            issuer_keys,
+            self._settings,
+            self._clock,
+            self._randomness,
+            describe_refusal,
+            self._primes,
+            timestamp_keys=self._config.timestamp_keys,
+            revocation=self._revocation,
+        )
+
+    def _engine_of(self, requestor: str) -> SessionEngine:
+        """The engine that starts sessions of a requestor: with the issuer keys that it may use."""
+        known = self._directory().requestors.get(requestor)
+        if known is None or not known.constraints.issuer_keys:
+            return self.engine
+        loaded = self._schemes.current
+        return self._make_engine(loaded, BoundIssuerKeys(loaded.issuer_keys, known.constraints))
 
     # Starting
 
@@ -171,34 +198,121 @@ class Sessions:
         permissions = NO_PERMISSIONS if known is None else known.permissions
         return PermissionJudge(permissions, directory.global_permissions, self._config.default_host)
 
-    def note_refusal(self, request: RequestorRequest, requestor: str, decision: Decision) -> None:
-        """Keep that a request was refused for want of a permission."""
-        self._archive.request_refused(requestor, request, decision)
+    def judge_request(self, requestor: str, request: RequestorRequest, *, address: str | None) -> Judgement:
+        """Judge a session request as `gateway.admission.judge_request` does, with the requestors of the moment."""
+        directory = self._directory()
+        known = directory.requestors.get(requestor)
+        shared, host = directory.global_permissions, self._config.default_host
+        return judge_request(known, shared, host, request, now=self._clock(), address=address)
 
-    def start(self, request: RequestorRequest, requestor: str) -> SessionPackage:
-        """Start a session that was permitted.
+    def require_access(self, requestor: str, *, address: str | None) -> None:
+        """Require that a requestor may ask anything, from this address and now; for requests that are not about a session.
+
+        Raises:
+            PermissionRefusedError: it may not.
+        """
+        for check in judge_access(self._limits(requestor), now=self._clock(), address=address):
+            if check.permitted is False:
+                raise PermissionRefusedError(check.reason)
+
+    def note_refusal(self, request: RequestorRequest, requestor: str, decision: Decision | Check) -> None:
+        """Keep that a request was refused for want of a permission, or by a limit or constraint."""
+        self._archive.request_refused(requestor, request, decision)
+        self._count(requestor, request, Outcome.REFUSED)
+
+    def start(self, request: RequestorRequest, requestor: str, *, told_apart_by: bytes | None = None) -> SessionPackage:
+        """Start a session that was permitted, if the requestor's limits leave room for it.
+
+        Args:
+            request: what the session is about.
+            requestor: who asks.
+            told_apart_by: what tells this request from others, where it must not come twice.
 
         Raises:
             MalformedRequestError, UnknownIdentifierError: the request cannot be served.
-            StoreError: the session cannot be stored.
+            TooManyRequestsError: a limit is used up.
+            RequestReplayedError: the request came before.
+            PermissionRefusedError: the requestor was suspended meanwhile.
+            StoreError: the session cannot be stored, or the limits not be counted.
         """
-        engine = self.engine
+        engine = self._engine_of(requestor)
         try:
             session, package = engine.start(request, requestor=requestor)
         except UnknownIdentifierError as error:
             # It may have been published since the schemes were last fetched.
             if not self._schemes.look_for(error.identifier):
                 raise
-            engine = self.engine
+            engine = self._engine_of(requestor)
             session, package = engine.start(request, requestor=requestor)
-        self._add(engine, replace(session, request_id=current_request_id()))
+        session = replace(session, request_id=current_request_id())
+        limits = self._limits(requestor)
+        ticket = Ticket.of(requestor, limits, self._clock(), told_apart_by) if limits.are_counted else None
+        if ticket is not None:
+            self._take(ticket, request)
+        try:
+            self._add(engine, session, at_most=limits.concurrent_sessions)
+        except (TooManySessionsError, StoreError) as error:
+            self._give_back(ticket)
+            if isinstance(error, StoreError):
+                raise
+            self._count(requestor, request, Outcome.LIMITED)
+            message = f"concurrent_sessions: {limits.concurrent_sessions} sessions of the requestor run already, as many as may"
+            raise TooManyRequestsError(message, RETRY_SECONDS) from error
+        if requestor and requestor not in self._directory().requestors:
+            # Suspended since it was authenticated, and perhaps after its sessions were cancelled.
+            self.cancel(lambda: self.load_by_client_token(session.client_token))
+            raise PermissionRefusedError(NOT_ACTIVE)
+        self._count(requestor, request, Outcome.STARTED)
         return package
 
-    def _add(self, engine: SessionEngine, session: Session) -> None:
+    def _limits(self, requestor: str) -> Limits:
+        known = self._directory().requestors.get(requestor)
+        return NO_LIMITS if known is None else known.limits
+
+    def _take(self, ticket: Ticket, request: RequestorRequest) -> None:
+        refusal = self._limiter.take(ticket)
+        if refusal is None:
+            return
+        if refusal.limit is Exceeded.REPLAYED:
+            self._count(ticket.requestor, request, Outcome.REFUSED)
+            raise RequestReplayedError("the request started a session before: its jti, or its body where it has none, is accepted once")
+        self._count(ticket.requestor, request, Outcome.LIMITED)
+        what = "sessions a day" if refusal.limit is Exceeded.DAY else "sessions a minute"
+        raise TooManyRequestsError(f"{refusal.limit.value}: the requestor started as many {what} as it may", refusal.retry_after)
+
+    def _give_back(self, ticket: Ticket | None) -> None:
+        if ticket is not None:
+            try:
+                self._limiter.give_back(ticket)
+            except StoreError as error:
+                # What the session would have used stays used; that is the safe side.
+                log.warning("limits.not_given_back", requestor=ticket.requestor, error=type(error.__cause__ or error).__name__)
+
+    def _count(self, requestor: str, request: RequestorRequest, outcome: Outcome) -> None:
+        if self._usage is not None:
+            self._usage.note(requestor, request.request.action.value, outcome)
+
+    def cancel(self, load: Callable[[], Session]) -> bool:
+        """End a session; one that has ended stays as it is.
+
+        Returns:
+            Whether it ran.
+
+        Raises:
+            UnknownSessionError, StoreError: as of `change`.
+        """
+
+        def step(engine: SessionEngine, session: Session) -> tuple[Session, bool]:
+            cancelled = engine.cancel(session)
+            return cancelled, cancelled is not session
+
+        return self.change(load, step)
+
+    def _add(self, engine: SessionEngine, session: Session, at_most: int | None = None) -> None:
         deadline = engine.deadline(session)
         if deadline is None:
             raise ValueError("a new session cannot have ended")
-        self._store.add(session, deadline=deadline, expires_at=engine.forgotten_at(session))
+        self._store.add(session, deadline=deadline, expires_at=engine.forgotten_at(session), at_most=at_most)
         self._archive.session_started(session)
         log.info("session.started", requestor=session.requestor, type=session.action.value, started_by=session.request_id)
 
@@ -310,7 +424,7 @@ class Sessions:
         try:
             changed, reply = step(engine, session)
             if isinstance(reply, NextSessionNeeded):
-                changed, reply, following = self._continue_chain(engine, changed, reply)
+                changed, reply, following = self._continue_chain(changed, reply)
             answer = Answer(200, encode_json(reply.to_json()))
         except SessionError as refusal:
             if engine.is_repeated(session, path, body):
@@ -334,9 +448,7 @@ class Sessions:
             return None
         return answer
 
-    def _continue_chain(
-        self, engine: SessionEngine, session: Session, needed: NextSessionNeeded
-    ) -> tuple[Session, ServerResponse, Session | None]:
+    def _continue_chain(self, session: Session, needed: NextSessionNeeded) -> tuple[Session, ServerResponse, Session | None]:
         """Ask for the next session, check that its requestor may have it, and start it.
 
         Raises:
@@ -349,17 +461,18 @@ class Sessions:
                 self._require_permitted_next(session, request)
         except (RequestorCallError, IdemixError) as error:
             raise NextSessionError(str(error), session=session) from error
-        changed, continued = engine.start_next(session, needed, request)
+        # A chain counts as the session that began it, and its next session takes the place of the one that ends.
+        changed, continued = self._engine_of(session.requestor).start_next(session, needed, request)
         following = continued.next_session
         return changed, continued.response, None if following is None else replace(following, request_id=session.request_id)
 
     def _require_permitted_next(self, session: Session, request: RequestorRequest) -> None:
         if session.requestor and session.requestor not in self._directory().requestors:
             raise NextSessionError("next session not authorized: the requestor is not active", session=session)
-        verdict: Verdict = self.judge(session.requestor).may_request(request.request)
-        if isinstance(verdict, Refused):
-            self.note_refusal(request, session.requestor, verdict.refused_by)
-            raise NextSessionError(f"next session not authorized: {verdict.reason}", session=session)
+        judgement = self.judge_request(session.requestor, request, address=None)
+        if judgement.refused_by is not None:
+            self.note_refusal(request, session.requestor, judgement.refused_by)
+            raise NextSessionError(f"next session not authorized: {judgement.reason}", session=session)
 
     def _write(self, session: Session, changed: Session) -> None:
         """Store a change; then tell of it, where the status is another."""

@@ -127,6 +127,7 @@ def _gateway(settings: Settings, services: Services, checks: Mapping[str, Check]
             "no_auth": False,
             "jwt_privkey": _pem(services.custody),
             "sse": True,
+            "clock_skew": settings.clock_skew,
             "timestamp_keys": settings.timestamp_keys,
             "production": settings.production,
             "outbound_allow": settings.outbound_allow,

@@ -23,6 +23,9 @@ T = TypeVar("T")
 #: Of processes; more is a slip.
 _MOST = 256
 
+#: Of seconds that clocks differ; beyond it a clock is wrong, not askew.
+_MOST_SKEW = 300
+
 #: Of MiB for tables, likewise.
 _MOST_MIB = 1 << 20
 
@@ -87,6 +90,7 @@ class Settings:
         gateway_url: the address of the gateway as apps and backends reach it.
         workers: processes that serve requests; more than one needs Redis.
         trusted_proxies: networks of the reverse proxies whose word on the client's address is taken.
+        clock_skew: seconds that the clocks of requestors may differ from ours; 0 as irma server has it.
         timestamp_keys: the keys of trusted time-stamp servers, by the server's address, each `ed25519-BASE64`.
         tables_mib: MiB that a process keeps of tables of powers, which make proofs and signatures fast; 0 for none.
         outbound_allow: what may be called that is not public: `private`, networks, hosts; None for `private` outside production only.
@@ -109,6 +113,7 @@ class Settings:
     gateway_url: str
     workers: int
     trusted_proxies: tuple[Network, ...]
+    clock_skew: int
     timestamp_keys: Mapping[str, tuple[str, ...]]
     tables_mib: int
     outbound_allow: tuple[str, ...] | None
@@ -159,6 +164,7 @@ class Settings:
             gateway_url=reader.read("GATEWAY_URL", _http_url, gateway_address.url).rstrip("/") + "/",
             workers=reader.read("WORKERS", _number_from(1), 1),
             trusted_proxies=reader.read("TRUSTED_PROXIES", _networks, ()),
+            clock_skew=reader.read("CLOCK_SKEW", _number_from(0, _MOST_SKEW), 0),
             timestamp_keys=reader.read("TIMESTAMP_KEYS", _timestamp_keys, {}),
             tables_mib=reader.read("TABLES_MIB", _number_from(0, _MOST_MIB), DEFAULT_TABLE_BYTES >> 20),
             outbound_allow=reader.read("OUTBOUND_ALLOW", _outbound_allow, None),

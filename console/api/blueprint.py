@@ -1,6 +1,6 @@
 """The blueprint of `/api/v1`, and what its routes share: reading bodies and queries, and answering."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import TypeVar
 
 from flask import Blueprint, Response, jsonify, request
@@ -71,6 +71,19 @@ def number(name: str) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) < 16 and int(text) <= LARGEST_NUMBER):
         raise InvalidInputError({name: Message("must be a whole number")})
     return int(text)
+
+
+def day(name: str) -> date | None:
+    """A day of the query, or None.
+
+    Raises:
+        InvalidInputError: it is none.
+    """
+    text = request.args.get(name)
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise InvalidInputError({name: Message("must be a day as YYYY-MM-DD")}) from error
 
 
 def moment(name: str) -> datetime | None:

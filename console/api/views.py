@@ -4,24 +4,25 @@ Those of drafts and versions stand in `console.api.drafts`, those of revocation 
 """
 
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from datetime import timedelta
 
 from flask import Response, jsonify, request
 
 from console.accounts.models import NewApiToken, NewUser
 from console.api import drafts, requestor_files, revocation  # noqa: F401 - their routes belong to the same blueprint
 from console.api.authentication import caller
-from console.api.blueprint import answer, api, asked_draft, body, limit, made, moment, number
+from console.api.blueprint import answer, api, asked_draft, body, day, limit, made, moment, number
 from console.authentication import services
 from console.issuer_keys.models import NewKey as NewIssuerKey
 from console.jobs import cancel_job, get_job, list_jobs
 from console.json_values import to_json
-from console.requestors.service import explain, read_request
 from console.schemes.models import NewCredentialType, NewIssuer, NewScheme, SchemeImport
 from gateway.actor import Grant
 from gateway.inputs import InvalidInputError, Message, NotFoundError
 from gateway.models import DeliveryState, RequestorState
 from gateway.permissions import Permissions
+from gateway.requestors.constraints import Constraints
+from gateway.requestors.limits import Limits
 from gateway.requestors.models import NewKey, NewRequestor, RequestorDetails
 
 
@@ -103,10 +104,29 @@ class ChangedDetails:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangedLimits:
+    """The limits of a requestor. `version` is the one that they were read from."""
+
+    version: int
+    limits: Limits
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedConstraints:
+    """The constraints of a requestor. `version` is the one that they were read from."""
+
+    version: int
+    constraints: Constraints
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PastedRequest:
-    """A session request, as JSON text or JWT."""
+    """A session request, as JSON text or JWT, and where it would come from."""
 
     request: str
+    address: str = ""
 
 
 # --- schemes ---
@@ -389,13 +409,42 @@ def set_global_permissions() -> Response:
     return answer(services().requestors.set_global_permissions(caller(), body(Permissions)))
 
 
+@api.put("/requestors/<name>/limits")
+def set_requestor_limits(name: str) -> Response:
+    """Replace a requestor's limits: rate, quota, running sessions, source addresses, hours, replays."""
+    new = body(ChangedLimits)
+    found = services().requestors.set_limits(caller(), name, new.limits, version=new.version, reason=new.reason or None)
+    return answer(found)
+
+
+@api.put("/requestors/<name>/constraints")
+def set_requestor_constraints(name: str) -> Response:
+    """Replace a requestor's constraints: values, addresses, validity, issuer keys."""
+    new = body(ChangedConstraints)
+    found = services().requestors.set_constraints(caller(), name, new.constraints, version=new.version, reason=new.reason or None)
+    return answer(found)
+
+
+@api.get("/requestors/<name>/usage")
+def show_requestor_usage(name: str) -> Response:
+    """How often a requestor asked for sessions, by day and type; `since` and `until` are days, by default the last thirty."""
+    until = day("until") or services().clock().date()
+    since = day("since") or until - timedelta(days=29)
+    return answer(services().requestors.usage(caller(), name, since, until))
+
+
 @api.post("/requestors/<name>/explain")
 def explain_request(name: str) -> Response:
-    """Whether a request would be allowed, by which rule, and what it lacks."""
-    requestor = services().requestors.get(caller(), name)
-    pasted = read_request(body(PastedRequest).request)
-    everyone = services().requestors.global_permissions(caller())
-    return answer(explain(pasted, requestor.permissions, everyone, urlsplit(services().settings.gateway_url).netloc))
+    """Whether a request would be allowed, by which rule, what it lacks, and the limits and constraints that apply."""
+    pasted = body(PastedRequest)
+    host = services().settings.gateway_host
+    return answer(services().explainer.request(caller(), name, pasted.request, host, address=pasted.address or None))
+
+
+@api.get("/sessions/<int:record_id>/explanation")
+def explain_session(record_id: int) -> Response:
+    """The same of a past session, by the rules of today."""
+    return answer(services().explainer.session(caller(), record_id, services().settings.gateway_host))
 
 
 # --- jobs and audit ---

@@ -1,7 +1,6 @@
 """Requestors: the list, registering one, its keys and permissions, and what it might ask."""
 
 from typing import Final
-from urllib.parse import urlsplit
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -10,10 +9,11 @@ from flask_babel import gettext
 from console.authentication import actor, services
 from console.messages import input_sentence
 from console.requestors.forms import ExplainForm, KeyForm, PermissionsForm, RequestorForm
-from console.requestors.service import Explanation, explain, permission_rows, read_request
+from console.requestors.service import permission_rows
 from gateway.authorization import Action, authorize, may
 from gateway.inputs import ConflictError, InvalidInputError
 from gateway.models import RequestorState
+from gateway.requestors.explain import Explanation
 from gateway.requestors.models import NewRequestor, RequestorDetails, RequestorInfo
 
 requestors = Blueprint("requestors", __name__, url_prefix="/requestors")
@@ -72,9 +72,7 @@ def explain_request(name: str) -> ResponseReturnValue:
     explained: Explanation | None = None
     status = 200
     try:
-        pasted = read_request(form.request.data or "")
-        everyone = services().requestors.global_permissions(actor())
-        explained = explain(pasted, requestor.permissions, everyone, urlsplit(services().settings.gateway_url).netloc)
+        explained = services().explainer.request(actor(), name, form.request.data or "", services().settings.gateway_host)
     except InvalidInputError as error:
         form.show(error)
         status = 422

@@ -31,6 +31,7 @@ from ..metrics import ARCHIVE_LOST, ARCHIVE_WAITING
 from ..models import Requestor, SessionEvent, SessionRecord
 from ..permissions import Decision
 from ..request_id import current_request_id
+from ..requestors.constraints import Check
 from .redaction import redacted_request
 
 _log = logging.getLogger(__name__)
@@ -163,8 +164,8 @@ class Archive:
         """Note that a session has another status. Returns at once."""
         self._note(_Noted(session, self._clock(), is_start=False))
 
-    def request_refused(self, requestor_name: str, request: RequestorRequest, decision: Decision) -> None:
-        """Note a request that a missing permission refused. Returns at once."""
+    def request_refused(self, requestor_name: str, request: RequestorRequest, decision: Decision | Check) -> None:
+        """Note a request that a missing permission, a limit or a constraint refused. Returns at once."""
         now = self._clock()
         row = {
             # No session, so no token; the random hash only tells rows apart.
@@ -174,7 +175,7 @@ class Archive:
             "action": request.request.action.value,
             "request": redacted_request(request),
             "status": REFUSED,
-            "error": f"{decision.kind.value} {decision.subject}"[:64],
+            "error": decision.label[:64],
             "request_id": current_request_id() or None,
             "revision": 0,
             "started_at": now,

@@ -65,11 +65,13 @@ class Authenticated:
         requestor: who sent it, or None on a server without authentication.
         key: with which key, where there is one.
         request: the session or revocation request.
+        jti: the name that a JWT gives itself, "" for none.
     """
 
     requestor: DirectoryRequestor | None
     key: DirectoryKey | None
     request: RequestorRequest | RevocationRequest
+    jti: str = ""
 
     @property
     def name(self) -> str:

@@ -30,7 +30,7 @@ def explain_unauthenticated(signed: SignedBody, authenticators: Iterable[Authent
         return f"Content-Type: must be {JSON_TYPE} for a request with an API token, or {TEXT_TYPE} for a JWT"
     if signed.authorization:
         return f"Authorization: must be absent beside a JWT; a request with an API token comes as {JSON_TYPE}"
-    algorithms = [method.ALGORITHM for method in methods if isinstance(method, JwtAuthenticator)]
+    algorithms = [algorithm.value for method in methods if isinstance(method, JwtAuthenticator) for algorithm in method.REFUSALS]
     return _fault(signed.body, algorithms)
 
 
@@ -53,6 +53,8 @@ def _fault(body: bytes, algorithms: list[str]) -> str:
     for name in _TEXT_CLAIMS:
         if not isinstance(by_name.get(name, ""), str):
             return f"JWT claim {name}: must be a text"
+    if header["alg"] not in ("HS256", "RS256"):
+        return "JWT header alg: the requestor must have a valid key of this algorithm"
     return "JWT: header and claims must be JSON objects whose numbers fit 64 bits"
 
 

@@ -1,7 +1,10 @@
 """Session requests as JWTs: reading one, finding the key, checking signature and times.
 
-The checks stand in the reference's order, with its texts. There is no leeway for clocks: a message tells a requestor whose
-clock runs ahead. Only the algorithm of the key's own method is ever used with a key.
+The checks stand in the reference's order, with its texts. There is no leeway for clocks unless the configuration gives some: a
+message tells a requestor whose clock runs ahead. A key is only ever used with the one algorithm that its kind binds it to.
+
+The reference reads the requestor's name from `kid`, else from `iss`. Here `kid` may name one of several keys instead, where `iss`
+names the requestor.
 
 Source: irmago `irma/server/requestorserver/auth.go` (`jwtApplies`, `jwtAuthenticate`, `jwtValidateClaims`); RFC 7519.
 """
@@ -21,7 +24,7 @@ from idemix.request import RequestorRequest, RequestRuleError, RevocationRequest
 from idemix.request.reading import Fields, parse_json
 
 from ..errors import AuthenticationError, JwtTooOldError, PermissionRefusedError
-from ..models import AuthMethod
+from ..models import AuthMethod, JwtAlgorithm
 from ..requestors.directory import DirectoryKey, DirectoryRequestor, RequestorDirectory
 from .base import TEXT_TYPE, Authenticated, Purpose, SignedBody
 
@@ -151,20 +154,23 @@ class JwtAuthenticator(ABC):
     Args:
         clock: what times are compared with.
         max_request_age: seconds that a JWT may be old.
+        leeway: seconds that clocks may differ.
     """
 
     METHOD: ClassVar[AuthMethod]
-    ALGORITHM: ClassVar[str]
-    #: The reference's text for a signature that does not hold.
-    REFUSAL: ClassVar[str]
+    #: The algorithms of the method, each with the text for a signature that does not hold; the reference's where it has the algorithm.
+    REFUSALS: ClassVar[Mapping[JwtAlgorithm, str]]
+    #: The one of them that the reference has.
+    REFERENCE: ClassVar[JwtAlgorithm]
 
-    def __init__(self, clock: Clock, max_request_age: int) -> None:
+    def __init__(self, clock: Clock, max_request_age: int, leeway: int = 0) -> None:
         self._clock = clock
         self._max_request_age = max_request_age
+        self._leeway = leeway
 
     @abstractmethod
-    def holds(self, key: DirectoryKey, signed_text: bytes, signature: bytes) -> bool:
-        """Whether the signature was made with this key."""
+    def holds(self, key: DirectoryKey, token: CompactJwt, algorithm: JwtAlgorithm) -> bool:
+        """Whether the token was signed with this key, which may be used with the algorithm."""
 
     def authenticate(self, signed: SignedBody, directory: RequestorDirectory) -> Authenticated | None:
         if signed.authorization or not signed.has_media_type(TEXT_TYPE):
@@ -173,38 +179,63 @@ class JwtAuthenticator(ABC):
             token = CompactJwt.parse(signed.body)
         except _UndecodableError:
             return None
-        if token.header.get("alg") != self.ALGORITHM:
+        algorithm = next((one for one in self.REFUSALS if one.value == token.header.get("alg")), None)
+        if algorithm is None:
             return None
-        requestor, key = self._check_signature(token, directory)
+        requestor, keys = self._keys(token, algorithm, directory)
+        if requestor is None or not keys:
+            if algorithm is not self.REFERENCE:
+                # As the reference answers, which knows no such algorithm.
+                return None
+            raise AuthenticationError(f"Unknown requestor: {token.requestor_name()}")
+        key = self._holder(keys, token, algorithm)
         if b"\n" in signed.body or b"\r" in signed.body:
             raise MalformedRequestError("body", "a line end stands after or inside the JWT", departure="jwt-line-end")
         _check_header(token)
         self._check_times(token)
-        return Authenticated(requestor, key, _read_claims(token, requestor, signed.purpose))
+        request = _read_claims(token, requestor, signed.purpose)
+        return Authenticated(requestor, key, request, token.registered.get("jti", ""))
 
-    def _check_signature(self, token: CompactJwt, directory: RequestorDirectory) -> tuple[DirectoryRequestor, DirectoryKey]:
-        name = token.requestor_name()
+    def _keys(
+        self, token: CompactJwt, algorithm: JwtAlgorithm, directory: RequestorDirectory
+    ) -> tuple[DirectoryRequestor | None, tuple[DirectoryKey, ...]]:
+        """Whose token it says it is, and the keys that may have signed it."""
+        name, now = token.requestor_name(), self._clock()
+        issuer = directory.requestors.get(token.registered.get("iss", ""))
+        if issuer is not None and "kid" in token.header:
+            usable = [key for key in issuer.valid_keys(self.METHOD, now) if key.algorithm in (algorithm, None)]
+            # Before the reference's way, so that no requestor that is registered later takes the name of a key.
+            named = tuple(key for key in usable if key.kid == name)
+            published = tuple(key for key in usable if key.jwks_url is not None)
+            if named or (published and name not in directory.requestors):
+                return issuer, named or published
         requestor = directory.requestors.get(name)
-        keys = () if requestor is None else requestor.valid_keys(self.METHOD, self._clock())
-        if requestor is None or not keys:
-            raise AuthenticationError(f"Unknown requestor: {name}")
-        signature = token.signature()
+        keys = () if requestor is None else requestor.valid_keys(self.METHOD, now)
+        return requestor, tuple(key for key in keys if key.algorithm is algorithm)
+
+    def _holder(self, keys: tuple[DirectoryKey, ...], token: CompactJwt, algorithm: JwtAlgorithm) -> DirectoryKey:
+        refusal = AuthenticationError(self.REFUSALS[algorithm])
         for key in keys:
-            if self.holds(key, token.signed_text, signature):
-                return requestor, key
-        raise AuthenticationError(self.REFUSAL)
+            try:
+                if self.holds(key, token, algorithm):
+                    return key
+            except AuthenticationError as error:
+                # A key set that cannot be had; another key may fit.
+                refusal = error
+        raise refusal
 
     def _check_times(self, token: CompactJwt) -> None:
         now = self._clock()
         seconds = int(now.timestamp())
         expires, issued, not_before = token.time("exp"), token.time("iat"), token.time("nbf")
-        if expires and expires <= seconds:
+        leeway = self._leeway
+        if expires and expires + leeway <= seconds:
             raise AuthenticationError(f"token is expired by {_duration(seconds - expires)}")
-        if issued > seconds:
+        if issued > seconds + leeway:
             raise AuthenticationError("token used before issued")
-        if not_before > seconds:
+        if not_before > seconds + leeway:
             raise AuthenticationError("token is not valid yet")
-        if issued + self._max_request_age < seconds:
+        if issued + self._max_request_age + leeway < seconds:
             raise JwtTooOldError("jwt too old")
 
 

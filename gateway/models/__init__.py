@@ -11,7 +11,17 @@ from .change import Change
 from .custody import Envelope, EnvelopeKind, IssuerKey, IssuerKeyState
 from .delivery import Delivery, DeliveryState
 from .job import Job, JobState, JobStep
-from .requestor import AuthMethod, GlobalPermission, PermissionKind, Requestor, RequestorKey, RequestorPermission, RequestorState
+from .requestor import (
+    AuthMethod,
+    GlobalPermission,
+    JwtAlgorithm,
+    PermissionKind,
+    Requestor,
+    RequestorKey,
+    RequestorPermission,
+    RequestorState,
+    RequestorUsage,
+)
 from .revocation import RevocationAccumulator, RevocationEvent, RevocationRecord, RevocationRole, RevocationSync
 from .scheme import Approval, Channel, Publication, PublicationState, Scheme, SchemeKind, Verdict
 
@@ -34,6 +44,7 @@ __all__ = [
     "Job",
     "JobState",
     "JobStep",
+    "JwtAlgorithm",
     "Login",
     "Organisation",
     "PermissionKind",
@@ -43,6 +54,7 @@ __all__ = [
     "RequestorKey",
     "RequestorPermission",
     "RequestorState",
+    "RequestorUsage",
     "RevocationAccumulator",
     "RevocationEvent",
     "RevocationRecord",

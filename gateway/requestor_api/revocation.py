@@ -20,6 +20,7 @@ def revoke() -> Response:
     sender = authenticated(Purpose.REVOCATION)
     if not isinstance(sender.request, RevocationRequest):
         raise TypeError("a revocation request was read")
+    gateway.sessions.require_access(sender.name, address=request.remote_addr or "")
     verdict = gateway.sessions.judge(sender.name).may_revoke(sender.request, gateway.schemes.current.issuer_keys)
     if isinstance(verdict, Refused):
         raise PermissionRefusedError(verdict.reason, departure=verdict.departure)

@@ -1,4 +1,4 @@
-"""Reading and making the keys of requestors: tokens, HMAC secrets, RSA public keys."""
+"""Reading and making the keys of requestors: tokens, HMAC secrets, public keys and the addresses where those are published."""
 
 import base64
 import binascii
@@ -6,17 +6,21 @@ import hashlib
 import json
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey, EllipticCurvePublicNumbers
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from ..inputs import InvalidInputError, Message
-from ..models import AuthMethod
-from .directory import hash_token
+from ..models import AuthMethod, JwtAlgorithm
+from .directory import PublicKey, algorithm_of, hash_token
 
 TOKEN_BYTES: Final = 32
 SECRET_BYTES: Final = 32
@@ -24,6 +28,7 @@ SECRET_BYTES: Final = 32
 #: A token of 22 characters can hold 128 bits; one that is shorter cannot.
 SHORTEST_TOKEN: Final = 22
 LONGEST_MATERIAL: Final = 65_536
+LONGEST_URL: Final = 2000
 
 #: Below this RSA is weak; below the next it is refused, and above the last checking would cost too much.
 RSA_BITS: Final = 2048
@@ -33,13 +38,17 @@ LARGEST_RSA_BITS: Final = 16_384
 _PEM: Final = re.compile(r"-----BEGIN ([^-\r\n]*)-----\r?\n(.*?)-----END \1-----", re.DOTALL)
 _BASE64: Final = re.compile(r"(?:[A-Za-z0-9+/]*|[A-Za-z0-9_-]*)(={0,2})")
 
+_PRIVATE: Final = Message("this is a private key; keep it to yourself, replace it, and bring the public key")
+
 
 @dataclass(frozen=True, slots=True)
 class KeyMaterial:
     """A key that was read or made.
 
     Attributes:
-        token_hash, secret, public_key: one of them, by the method.
+        token_hash, secret, public_key, jwks_url: one of them, by the method.
+        algorithm: the one that JWTs under the key are signed with.
+        kid: the name that the key brought along.
         fingerprint: what may be shown of it.
         made: what the caller is shown once, where the key was made here.
         warnings: why it is weak.
@@ -49,6 +58,9 @@ class KeyMaterial:
     token_hash: bytes | None = None
     secret: bytes | None = field(default=None, repr=False)
     public_key: str | None = None
+    jwks_url: str | None = None
+    algorithm: JwtAlgorithm | None = None
+    kid: str | None = None
     made: str | None = field(default=None, repr=False)
     warnings: tuple[Message, ...] = ()
 
@@ -99,48 +111,100 @@ def _secret(material: str, pepper: bytes) -> KeyMaterial:
         secret = secrets.token_bytes(SECRET_BYTES)
         made = base64.b64encode(secret).decode()
     warnings = () if len(secret) >= SECRET_BYTES else (Message("the secret has fewer than 32 bytes; replace it"),)
-    return KeyMaterial(hash_token(f"secret {secret.hex()}", pepper).hex()[:16], secret=secret, made=made, warnings=warnings)
+    return KeyMaterial(
+        hash_token(f"secret {secret.hex()}", pepper).hex()[:16], secret=secret, algorithm=JwtAlgorithm.HS256, made=made, warnings=warnings
+    )
 
 
 def _public_key(material: str) -> KeyMaterial:
     if not material.strip():
-        raise _refused(Message("must be given: the PEM or JWK of an RSA public key"))
+        raise _refused(Message("must be given: the PEM or JWK of a public key"))
     if "PRIVATE KEY" in material:
-        raise _refused(Message("this is a private key; keep it to yourself, replace it, and bring the public key"))
+        raise _refused(_PRIVATE)
+    kid: str | None = None
     try:
-        key = _read_jwk(material) if material.lstrip().startswith("{") else read_public_key(material)
+        if material.lstrip().startswith("{"):
+            jwk = json.loads(material)
+            key, kid = read_jwk(jwk), jwk.get("kid")
+        else:
+            key = read_public_key(material)
+    except _PrivateKeyError as error:
+        raise _refused(_PRIVATE) from error
     except (ValueError, UnsupportedAlgorithm, RecursionError) as error:
-        raise _refused(Message("must be the PEM or JWK of an RSA public key; JWTs of requestors are signed with RS256")) from error
-    if not SMALLEST_RSA_BITS <= key.key_size <= LARGEST_RSA_BITS:
-        raise _refused(Message("must have %(least)d to %(most)d bits", least=SMALLEST_RSA_BITS, most=LARGEST_RSA_BITS))
-    weak = Message("the RSA key has %(bits)d bits, fewer than %(least)d; replace it", bits=key.key_size, least=RSA_BITS)
+        raise _refused(
+            Message("must be the PEM or JWK of an RSA key (RS256), of a key on the curve P-256 (ES256), or of an Ed25519 key (EdDSA)")
+        ) from error
+    if kid is not None and not isinstance(kid, str):
+        raise _refused(Message("the kid of a JWK is text"))
+    warnings: tuple[Message, ...] = ()
+    if isinstance(key, RSAPublicKey):
+        if not SMALLEST_RSA_BITS <= key.key_size <= LARGEST_RSA_BITS:
+            raise _refused(Message("must have %(least)d to %(most)d bits", least=SMALLEST_RSA_BITS, most=LARGEST_RSA_BITS))
+        if key.key_size < RSA_BITS:
+            warnings = (Message("the RSA key has %(bits)d bits, fewer than %(least)d; replace it", bits=key.key_size, least=RSA_BITS),)
     der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return KeyMaterial(
         hashlib.sha256(der).hexdigest(),
         public_key=key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode(),
-        warnings=() if key.key_size >= RSA_BITS else (weak,),
+        algorithm=algorithm_of(key),
+        kid=kid or None,
+        warnings=warnings,
     )
 
 
-def _read_jwk(text: str) -> RSAPublicKey:
-    """Read an RSA key of RFC 7517 and RFC 7518 section 6.3.
+def published_keys(url: str) -> KeyMaterial:
+    """Take the address at which a requestor publishes its public keys as a JWK set; nothing is fetched now.
 
     Raises:
-        ValueError: it is none.
+        InvalidInputError: at the field `jwks_url`.
     """
-    jwk = json.loads(text)
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme == "https" and bool(parts.hostname) and parts.username is None and not parts.fragment and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits or len(url) > LONGEST_URL or not url.isascii() or not url.isprintable() or " " in url:
+        raise InvalidInputError({"jwks_url": Message("must be an https address with a host, without user and fragment")})
+    return KeyMaterial(hashlib.sha256(url.encode()).hexdigest(), jwks_url=url)
+
+
+class _PrivateKeyError(ValueError):
+    """A private key, where a public one was to be."""
+
+
+def read_jwk(jwk: Any) -> PublicKey:
+    """Read a public key for signatures of RFC 7517: RSA, the curve P-256, or Ed25519.
+
+    Raises:
+        ValueError: it is none, or is meant for another algorithm or use.
+    """
+    if not isinstance(jwk, Mapping):
+        raise ValueError("a JWK is an object")
     if "d" in jwk:
-        raise _refused(Message("this is a private key; keep it to yourself, replace it, and bring the public key"))
-    if jwk.get("kty") != "RSA":
-        raise ValueError("it is not an RSA key")
-    modulus, exponent = (jwk.get(name) for name in ("n", "e"))
-    if not isinstance(modulus, str) or not isinstance(exponent, str):
-        raise ValueError("n and e are base64url texts")
-    return RSAPublicNumbers(_integer(exponent), _integer(modulus)).public_key()
+        raise _PrivateKeyError("it is a private key")
+    match jwk.get("kty"), jwk.get("crv"):
+        case "RSA", _:
+            key: PublicKey = RSAPublicNumbers(_integer(jwk, "e"), _integer(jwk, "n")).public_key()
+        case "EC", "P-256":
+            key = EllipticCurvePublicNumbers(_integer(jwk, "x"), _integer(jwk, "y"), SECP256R1()).public_key()
+        case "OKP", "Ed25519":
+            key = Ed25519PublicKey.from_public_bytes(_octets(jwk, "x"))
+        case _:
+            raise ValueError("it is no key of RSA, of the curve P-256, or Ed25519")
+    if jwk.get("alg", algorithm_of(key).value) != algorithm_of(key).value or jwk.get("use", "sig") != "sig":
+        raise ValueError("it is meant for another algorithm or use")
+    return key
 
 
-def _integer(text: str) -> int:
-    return int.from_bytes(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
+def _octets(jwk: Mapping[str, Any], name: str) -> bytes:
+    text = jwk.get(name)
+    if not isinstance(text, str):
+        raise ValueError(f"{name} is base64url text")
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+
+
+def _integer(jwk: Mapping[str, Any], name: str) -> int:
+    return int.from_bytes(_octets(jwk, name))
 
 
 def decode_secret(text: str) -> bytes:
@@ -160,8 +224,8 @@ def decode_secret(text: str) -> bytes:
         raise ValueError("it is not base64") from error
 
 
-def read_public_key(pem: str) -> RSAPublicKey:
-    """Read the first PEM block as an RSA public key (SubjectPublicKeyInfo), or as a certificate of one.
+def read_public_key(pem: str) -> PublicKey:
+    """Read the first PEM block as a public key (SubjectPublicKeyInfo), or as a certificate of one: RSA, the curve P-256, or Ed25519.
 
     Raises:
         ValueError: it is neither.
@@ -175,10 +239,15 @@ def read_public_key(pem: str) -> RSAPublicKey:
         if key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) != der:
             raise ValueError("it is not a SubjectPublicKeyInfo")
     except ValueError:
-        key = x509.load_der_x509_certificate(der).public_key()
-    if not isinstance(key, RSAPublicKey):
-        raise ValueError("it is not an RSA key")
-    return key
+        try:
+            key = x509.load_der_x509_certificate(der).public_key()
+        except UnsupportedAlgorithm as error:
+            raise ValueError("its kind or curve is not known") from error
+    except UnsupportedAlgorithm as error:
+        raise ValueError("its kind or curve is not known") from error
+    if isinstance(key, RSAPublicKey | Ed25519PublicKey) or (isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1)):
+        return key
+    raise ValueError("it is no key of RSA, of the curve P-256, or Ed25519")
 
 
 def _refused(message: Message) -> InvalidInputError:

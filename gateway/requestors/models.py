@@ -3,13 +3,15 @@
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 from ..authorization import organisation_scope
 from ..inputs import Errors, Message
-from ..models import AuthMethod, PermissionKind, RequestorState
+from ..models import AuthMethod, JwtAlgorithm, PermissionKind, RequestorState
 from ..permissions import Permissions
+from .constraints import Constraints
+from .limits import Limits
 
 LONGEST_NAME: Final = 100
 LONGEST_CONTACT: Final = 254
@@ -64,9 +66,11 @@ class NewKey:
     Attributes:
         method: how it authenticates.
         material: of a public key its PEM or JWK; of a token the token, of an HMAC secret its base64, where one that exists is
-            brought along; empty to have a token or secret made.
+            brought along; empty to have a token or secret made, and where public keys are published.
         label: what people call it.
         not_before, expires_at: when it is valid.
+        kid: its name in the header of JWTs; empty for that of a JWK, or for none.
+        jwks_url: instead of `material`, the https address where the requestor publishes its public keys as a JWK set.
     """
 
     method: AuthMethod
@@ -74,6 +78,8 @@ class NewKey:
     label: str = ""
     not_before: datetime | None = None
     expires_at: datetime | None = None
+    kid: str = ""
+    jwks_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,9 @@ class KeyInfo:
     fingerprint: str
     weak: bool
     public_key: str | None
+    jwks_url: str | None
+    algorithm: JwtAlgorithm | None
+    kid: str | None
     created_at: datetime
     not_before: datetime | None
     expires_at: datetime | None
@@ -123,11 +132,25 @@ class RequestorInfo:
     updated_at: datetime
     keys: tuple[KeyInfo, ...]
     permissions: Permissions
+    limits: Limits
+    constraints: Constraints
 
     @property
     def scope(self) -> str:
         """The scope that authorisation asks for."""
         return organisation_scope(self.organisation_id)
+
+
+@dataclass(frozen=True, slots=True)
+class DayUsage:
+    """How often a requestor asked for sessions on one day. Fields as in `gateway.models.RequestorUsage`."""
+
+    day: date
+    requestor_name: str
+    action: str
+    started: int
+    refused: int
+    limited: int
 
 
 def check_pattern(errors: Errors, kind: PermissionKind, pattern: str) -> None:

@@ -4,10 +4,12 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 from sqlalchemy import delete, func, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
@@ -23,6 +25,7 @@ from ..custody.service import Custody
 from ..database import Database
 from ..inputs import ConflictError, Errors, InvalidInputError, Message, NotFoundError, demand_reason
 from ..models import (
+    AuthMethod,
     EnvelopeKind,
     GlobalPermission,
     Organisation,
@@ -31,15 +34,19 @@ from ..models import (
     RequestorKey,
     RequestorPermission,
     RequestorState,
+    RequestorUsage,
 )
 from ..permissions import BadPatternError, Permissions, compile_host_pattern, validate_permissions
+from .constraints import NO_CONSTRAINTS, Constraints
 from .directory import DirectoryKey, DirectoryRequestor, RequestorDirectory
-from .key_material import KeyMaterial, read_or_make, read_public_key
-from .models import CreatedKey, KeyInfo, NewKey, NewRequestor, RequestorDetails, RequestorInfo, check_pattern
+from .key_material import KeyMaterial, published_keys, read_or_make, read_public_key
+from .limits import NO_LIMITS, Limits
+from .models import CreatedKey, DayUsage, KeyInfo, NewKey, NewRequestor, RequestorDetails, RequestorInfo, check_pattern
 
 _log = logging.getLogger(__name__)
 
 LONGEST_LABEL: Final = 100
+LONGEST_KID: Final = 100
 
 
 class Requestors:
@@ -271,8 +278,16 @@ class Requestors:
         errors.check(new.expires_at is None or new.expires_at > now, "expires_at", Message("must lie in the future"))
         in_order = new.not_before is None or new.expires_at is None or new.not_before < new.expires_at
         errors.check(in_order, "expires_at", Message("must be later than the beginning"))
+        kid = Message("must have at most %(limit)d printable characters", limit=LONGEST_KID)
+        errors.check(len(new.kid) <= LONGEST_KID and new.kid.isprintable(), "kid", kid)
+        errors.check(not new.kid or new.method is not AuthMethod.TOKEN, "kid", Message("has no meaning for a token"))
+        if new.jwks_url:
+            errors.check(new.method is AuthMethod.PUBLICKEY, "jwks_url", Message("holds public keys alone"))
+            errors.check(not new.material, "jwks_url", Message("comes instead of a key, not beside one"))
+            errors.check(not new.kid, "kid", Message("is given by the published keys themselves"))
         errors.raise_if_any()
-        material = read_or_make(new.method, new.material, pepper=self._custody.pepper())
+        pepper = self._custody.pepper()
+        material = published_keys(new.jwks_url) if new.jwks_url else read_or_make(new.method, new.material, pepper=pepper)
         added: list[KeyInfo] = []
 
         def change(session: Session, row: Requestor) -> None:
@@ -286,7 +301,12 @@ class Requestors:
 
     def _add_key(self, session: Session, row: Requestor, new: NewKey, material: KeyMaterial, now: datetime) -> KeyInfo:
         if any(key.fingerprint == material.fingerprint and key.revoked_at is None for key in row.keys):
-            raise InvalidInputError({"material": Message("is a key of this requestor already")})
+            raise InvalidInputError({"jwks_url" if material.jwks_url else "material": Message("is a key of this requestor already")})
+        kid = new.kid or material.kid
+        if kid is not None and (len(kid) > LONGEST_KID or not kid.isprintable()):
+            raise InvalidInputError({"kid": Message("must have at most %(limit)d printable characters", limit=LONGEST_KID)})
+        if kid is not None and any(key.kid == kid and key.revoked_at is None for key in row.keys):
+            raise InvalidInputError({"kid": Message("is the name of another key of this requestor")})
         envelope_id = None
         if material.secret is not None:
             envelope_id = self._custody.envelopes.seal(
@@ -298,6 +318,9 @@ class Requestors:
             token_hash=material.token_hash,
             envelope_id=envelope_id,
             public_key=material.public_key,
+            jwks_url=material.jwks_url,
+            algorithm=material.algorithm,
+            kid=kid,
             fingerprint=material.fingerprint,
             weak=bool(material.warnings),
             created_at=now,
@@ -404,6 +427,80 @@ class Requestors:
 
         return self._database.write(work)
 
+    def set_limits(
+        self, actor: Actor, name: str, limits: Limits, *, version: int | None = None, reason: str | None = None
+    ) -> RequestorInfo:
+        """Replace the limits of a requestor; they hold within a second, in every process.
+
+        Raises:
+            PermissionDeniedError, NotFoundError, ConflictError: as for `update`.
+            InvalidInputError: a field breaks a rule.
+        """
+        errors = Errors()
+        limits.check(errors)
+        errors.raise_if_any()
+
+        def change(_session: Session, row: Requestor) -> None:
+            row.limits = limits.to_json()
+
+        return self._change(actor, Action.REQUESTOR_PERMISSIONS, name, change, version=version, reason=reason)
+
+    def set_constraints(
+        self, actor: Actor, name: str, constraints: Constraints, *, version: int | None = None, reason: str | None = None
+    ) -> RequestorInfo:
+        """Replace the constraints of a requestor; they hold within a second, in every process.
+
+        Raises:
+            PermissionDeniedError, NotFoundError, ConflictError: as for `update`.
+            InvalidInputError: a field breaks a rule.
+        """
+        errors = Errors()
+        constraints.check(errors)
+        errors.raise_if_any()
+
+        def change(_session: Session, row: Requestor) -> None:
+            row.constraints = constraints.to_json()
+
+        return self._change(actor, Action.REQUESTOR_PERMISSIONS, name, change, version=version, reason=reason)
+
+    def usage(self, actor: Actor, name: str, since: date, until: date) -> tuple[DayUsage, ...]:
+        """How often a requestor asked for sessions, by day and type; days without any are left out.
+
+        Args:
+            actor: who looks.
+            name: which requestor.
+            since, until: days in UTC, both included.
+
+        Raises:
+            PermissionDeniedError, NotFoundError: as for `get`.
+        """
+        self.get(actor, name)
+        query = select(RequestorUsage).where(RequestorUsage.requestor_name == name, RequestorUsage.day.between(since, until))
+        with self._database.read() as session:
+            return tuple(
+                DayUsage(row.day, row.requestor_name, row.action, row.started, row.refused, row.limited)
+                for row in session.scalars(query.order_by(RequestorUsage.day, RequestorUsage.action))
+            )
+
+    def add_usage(self, counts: Mapping[tuple[date, str, str], tuple[int, int, int]]) -> None:
+        """Add to the usage, in one batch.
+
+        Args:
+            counts: by day, requestor and type of session: how many were started, refused and limited.
+        """
+        if not counts:
+            return
+        insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
+        # In one order everywhere, so that two processes never wait for each other.
+        rows = [
+            {"day": day, "requestor_name": name, "action": action, "started": started, "refused": refused, "limited": limited}
+            for (day, name, action), (started, refused, limited) in sorted(counts.items())
+        ]
+        statement = insert(RequestorUsage)
+        added = {column: getattr(RequestorUsage, column) + statement.excluded[column] for column in ("started", "refused", "limited")}
+        upsert = statement.on_conflict_do_update(index_elements=["day", "requestor_name", "action"], set_=added)
+        self._database.write(lambda session: session.execute(upsert, rows))
+
     def keys_used(self, used: Mapping[int, datetime]) -> None:
         """Note when keys were last used, in one batch; keys of the configuration, which have no row, are left out."""
 
@@ -440,6 +537,12 @@ class Requestors:
                     row.name: row.version
                     for row in session.execute(select(Requestor.name, Requestor.version).where(Requestor.state == RequestorState.ACTIVE))
                 }
+                suspended = {
+                    row.name: row.suspended_reason or ""
+                    for row in session.execute(
+                        select(Requestor.name, Requestor.suspended_reason).where(Requestor.state == RequestorState.SUSPENDED)
+                    )
+                }
                 loaded = {name: held for name, held in self._loaded.items() if versions.get(name) == held[0]}
                 missing = sorted(versions.keys() - loaded.keys())
                 for start in range(0, len(missing), 500):
@@ -449,7 +552,10 @@ class Requestors:
                 global_permissions = _global_permissions(session)
             self._loaded = loaded
             self._snapshot = RequestorDirectory.of(
-                (requestor for _, requestor in loaded.values()), pepper=self._custody.pepper(), global_permissions=global_permissions
+                (requestor for _, requestor in loaded.values()),
+                pepper=self._custody.pepper(),
+                global_permissions=global_permissions,
+                suspended=suspended,
             )
 
     def _directory_requestor(self, session: Session, row: Requestor) -> DirectoryRequestor:
@@ -461,7 +567,8 @@ class Requestors:
                 except (CustodyError, ValueError) as error:
                     # This key is of no use; the other keys and requestors are.
                     _log.error("key %d of requestor %s cannot be used: %s", key.id, row.name, error)
-        return DirectoryRequestor(row.name, _permissions(row.permissions), tuple(keys))
+        limits, constraints = Limits.from_json(row.limits), Constraints.from_json(row.constraints)
+        return DirectoryRequestor(row.name, _permissions(row.permissions), tuple(keys), limits, constraints)
 
     def _directory_key(self, session: Session, key: RequestorKey) -> DirectoryKey:
         secret, public_key = None, None
@@ -470,7 +577,9 @@ class Requestors:
             secret = envelopes.open(envelopes.get(session, key.envelope_id, EnvelopeKind.HMAC_SECRET))
         if key.public_key is not None:
             public_key = read_public_key(key.public_key)
-        return DirectoryKey(key.id, key.method, key.token_hash, secret, public_key, key.not_before, key.expires_at)
+        return DirectoryKey(
+            key.id, key.method, key.token_hash, secret, public_key, key.jwks_url, key.kid, key.not_before, key.expires_at, key.revoked_at
+        )
 
     # Common parts.
 
@@ -604,11 +713,24 @@ def _fields(row: Requestor) -> dict[str, Any]:
         "suspended_reason": row.suspended_reason,
     }
     fields |= _permission_fields(_permissions(row.permissions))
+    # Only what differs from no limit and no constraint, so that the audit names what was set.
+    for name, value, nothing in (
+        ("limits", Limits.from_json(row.limits), NO_LIMITS),
+        ("constraints", Constraints.from_json(row.constraints), NO_CONSTRAINTS),
+    ):
+        told, default = value.to_json(), nothing.to_json()
+        # An empty list of addresses allows none, which is not nothing.
+        fields |= {
+            f"{name}.{setting}": "none" if told[setting] == () else told[setting] for setting in told if told[setting] != default[setting]
+        }
     for key in row.keys:
         fields[f"key {key.id}"] = {
             "method": key.method.value,
             "label": key.label,
             "fingerprint": key.fingerprint,
+            "algorithm": None if key.algorithm is None else key.algorithm.value,
+            "kid": key.kid,
+            "jwks_url": key.jwks_url,
             "not_before": key.not_before,
             "expires_at": key.expires_at,
             "revoked_at": key.revoked_at,
@@ -624,6 +746,9 @@ def _key_info(key: RequestorKey) -> KeyInfo:
         fingerprint=key.fingerprint,
         weak=key.weak,
         public_key=key.public_key,
+        jwks_url=key.jwks_url,
+        algorithm=key.algorithm,
+        kid=key.kid,
         created_at=key.created_at,
         not_before=key.not_before,
         expires_at=key.expires_at,
@@ -645,4 +770,6 @@ def _info(row: Requestor) -> RequestorInfo:
         updated_at=row.updated_at,
         keys=tuple(_key_info(key) for key in row.keys),
         permissions=_permissions(row.permissions),
+        limits=Limits.from_json(row.limits),
+        constraints=Constraints.from_json(row.constraints),
     )

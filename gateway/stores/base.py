@@ -23,6 +23,10 @@ class StoreConflictError(StoreError):
     """Another request changed the session in the meantime, or it is gone."""
 
 
+class TooManySessionsError(IdemixError):
+    """As many sessions of a requestor run as may run; the session was not stored."""
+
+
 class UnknownSessionError(IdemixError):
     """No session has this token, or it has expired."""
 
@@ -54,15 +58,17 @@ Listener = Callable[[StatusChange | None], None]
 class SessionStore(Protocol):
     """Keeps sessions and tells of their changes. All methods may be called from any thread."""
 
-    def add(self, session: Session, *, deadline: datetime, expires_at: datetime) -> None:
+    def add(self, session: Session, *, deadline: datetime, expires_at: datetime, at_most: int | None = None) -> None:
         """Store a new session.
 
         Args:
             session: the session.
             deadline: when its life time is over, unless it ends before.
             expires_at: when the store may forget it.
+            at_most: how many sessions of its requestor may run, with this one; None for any number.
 
         Raises:
+            TooManySessionsError: so many of them run already; those beyond their life time do not count.
             StoreError: the store cannot be reached, or one of the tokens is in use.
         """
         ...
@@ -106,6 +112,14 @@ class SessionStore(Protocol):
 
     def overdue(self, now: datetime, limit: int) -> list[str]:
         """Client tokens of at most `limit` sessions whose life time is over although they have not ended."""
+        ...
+
+    def running(self, requestor: str) -> list[str]:
+        """The client tokens of a requestor's sessions that have not ended, and perhaps of some beyond their life time.
+
+        Raises:
+            StoreError: the store cannot be reached.
+        """
         ...
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from idemix.clock import Clock
 from idemix.session.session import Session
 
-from .base import Listener, StatusChange, StoreConflictError, StoreError, UnknownSessionError
+from .base import Listener, StatusChange, StoreConflictError, StoreError, TooManySessionsError, UnknownSessionError
 
 
 @dataclass(slots=True)
@@ -35,12 +35,16 @@ class MemoryStore:
         self._deadlines: list[tuple[datetime, str]] = []
         self._expiries: list[tuple[datetime, str]] = []
         self._listeners: list[Listener] = []
+        self._running: dict[str, dict[str, datetime]] = {}
 
-    def add(self, session: Session, *, deadline: datetime, expires_at: datetime) -> None:
+    def add(self, session: Session, *, deadline: datetime, expires_at: datetime, at_most: int | None = None) -> None:
         with self._lock:
             self._forget_expired()
             if session.client_token in self._entries or session.requestor_token in self._client_tokens:
                 raise StoreError("a token of the session is in use")
+            running = self._running.get(session.requestor, {})
+            if at_most is not None and sum(until >= self._clock() for until in running.values()) >= at_most:
+                raise TooManySessionsError("as many sessions of the requestor run as may run")
             self._keep(session, deadline, expires_at)
             self._client_tokens[session.requestor_token] = session.client_token
 
@@ -90,6 +94,10 @@ class MemoryStore:
                 heapq.heappush(self._deadlines, (deadline, token))
             return list(due)
 
+    def running(self, requestor: str) -> list[str]:
+        with self._lock:
+            return list(self._running.get(requestor, ()))
+
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         self._listeners.append(listener)
 
@@ -117,14 +125,28 @@ class MemoryStore:
     def _forget(self, token: str, entry: _Entry) -> None:
         del self._entries[token]
         del self._client_tokens[entry.session.requestor_token]
+        self._note_running(entry.session, None)
 
     def _keep(self, session: Session, deadline: datetime | None, expires_at: datetime) -> None:
         last = self._entries.get(session.client_token)
         self._entries[session.client_token] = _Entry(session, deadline, expires_at)
+        self._note_running(session, deadline)
         if deadline is not None and (last is None or last.deadline != deadline):
             heapq.heappush(self._deadlines, (deadline, session.client_token))
         if last is None or last.expires_at != expires_at:
             heapq.heappush(self._expiries, (expires_at, session.client_token))
+
+    def _note_running(self, session: Session, deadline: datetime | None) -> None:
+        """Keep the list of the sessions of each requestor that have not ended."""
+        if not session.requestor:
+            return
+        running = self._running.setdefault(session.requestor, {})
+        if deadline is None:
+            running.pop(session.client_token, None)
+        else:
+            running[session.client_token] = deadline
+        if not running:
+            del self._running[session.requestor]
 
     def _forget_expired(self) -> None:
         now = self._clock()

@@ -1,8 +1,8 @@
 """Sessions in Redis, shared by any number of processes.
 
 Keys, each with the prefix of the configuration: `token:<requestor token>` holds the client token, `session:<client token>`
-a hash of revision and session, `deadlines` a sorted set of client tokens by the end of their life time, and the channel
-`status` carries changes. A session's two keys expire together.
+a hash of revision and session, `deadlines` a sorted set of client tokens by the end of their life time, `requestor:<name>` the
+same of one requestor's, and the channel `status` carries changes. A session's two keys expire together.
 
 Source of the key names: irmago `irma/server/irmaserver/sessions.go`.
 """
@@ -22,7 +22,7 @@ from idemix.session.session import Session
 from idemix.session.status import Status
 
 from ..metrics import STORE_ERRORS
-from .base import Listener, StatusChange, StoreConflictError, StoreError, UnknownSessionError
+from .base import Listener, StatusChange, StoreConflictError, StoreError, TooManySessionsError, UnknownSessionError
 
 log = structlog.get_logger(__name__)
 
@@ -30,9 +30,15 @@ log = structlog.get_logger(__name__)
 _RETRY_SECONDS: Final = 0.5
 _POLL_SECONDS: Final = 0.5
 
-#: KEYS: session, token, deadlines. ARGV: client token, session JSON, revision, deadline, milliseconds to live.
+#: KEYS: session, token, deadlines, those of the requestor. ARGV: client token, session JSON, revision, deadline, milliseconds to live,
+#: now, how many sessions of the requestor may run (-1 for any number), whether there is a requestor.
 _ADD: Final = """
 if redis.call('EXISTS', KEYS[1]) == 1 or redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+if ARGV[8] == '1' then
+  redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', '(' .. ARGV[6])
+  if ARGV[7] ~= '-1' and redis.call('ZCARD', KEYS[4]) >= tonumber(ARGV[7]) then return 2 end
+  redis.call('ZADD', KEYS[4], ARGV[4], ARGV[1])
+end
 redis.call('HSET', KEYS[1], 'revision', ARGV[3], 'session', ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[5])
@@ -40,14 +46,16 @@ redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])
 return 1
 """
 
-#: As above, and ARGV[6]: the revision that must still be there, ARGV[7]: the channel, ARGV[8]: what is told there. An empty
-#: deadline takes the session off the list, an empty message tells nothing.
+#: As above until ARGV[5], and ARGV[6]: the revision that must still be there, ARGV[7]: the channel, ARGV[8]: what is told there,
+#: ARGV[9]: whether there is a requestor. An empty deadline takes the session off the lists, an empty message tells nothing.
 _UPDATE: Final = """
 if redis.call('HGET', KEYS[1], 'revision') ~= ARGV[6] then return 0 end
 redis.call('HSET', KEYS[1], 'revision', ARGV[3], 'session', ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[5])
-if ARGV[4] == '' then redis.call('ZREM', KEYS[3], ARGV[1]) else redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1]) end
+for number = 3, ARGV[9] == '1' and 4 or 3 do
+  if ARGV[4] == '' then redis.call('ZREM', KEYS[number], ARGV[1]) else redis.call('ZADD', KEYS[number], ARGV[4], ARGV[1]) end
+end
 if ARGV[8] ~= '' then redis.call('PUBLISH', ARGV[7], ARGV[8]) end
 return 1
 """
@@ -66,9 +74,13 @@ class RedisStore:
         client: the connection pool; it decodes no responses.
         clock: the clock that times to live are counted from.
         prefix: goes before every key and the channel, for servers whose access lists ask it.
+
+    Attributes:
+        client, prefix: as given, for what else is kept beside the sessions.
     """
 
     def __init__(self, client: redis.Redis, clock: Clock, prefix: str = "") -> None:
+        self.client, self.prefix = client, prefix
         self._client: Any = client
         self._clock = clock
         self._prefix = prefix
@@ -81,19 +93,23 @@ class RedisStore:
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def add(self, session: Session, *, deadline: datetime, expires_at: datetime) -> None:
-        with _reported():
-            added = self._add(client=self._connection, keys=self._keys(session), args=self._arguments(session, deadline, expires_at))
+    def add(self, session: Session, *, deadline: datetime, expires_at: datetime, at_most: int | None = None) -> None:
+        most = -1 if at_most is None else at_most
+        arguments = [*self._arguments(session, deadline, expires_at), self._clock().timestamp(), most, int(bool(session.requestor))]
+        with reported():
+            added = self._add(client=self._connection, keys=self._keys(session), args=arguments)
+        if added == 2:
+            raise TooManySessionsError("as many sessions of the requestor run as may run")
         if not added:
             raise StoreError("a token of the session is in use")
 
     def get_by_client_token(self, token: str) -> Session:
-        with _reported():
+        with reported():
             content = self._connection.hget(f"{self._prefix}session:{token}", "session")
         return _read(content)
 
     def get_by_requestor_token(self, token: str) -> Session:
-        with _reported():
+        with reported():
             content = self._get(client=self._connection, keys=[f"{self._prefix}token:{token}"], args=[f"{self._prefix}session:"])
         return _read(content)
 
@@ -107,21 +123,31 @@ class RedisStore:
         change: StatusChange | None = None,
     ) -> None:
         message = "" if change is None else _print_change(change)
-        arguments = [*self._arguments(session, deadline, expires_at), expected_revision, f"{self._prefix}status", message]
-        with _reported():
+        arguments = [
+            *self._arguments(session, deadline, expires_at),
+            expected_revision,
+            f"{self._prefix}status",
+            message,
+            int(bool(session.requestor)),
+        ]
+        with reported():
             updated = self._update(client=self._connection, keys=self._keys(session), args=arguments)
         if not updated:
             raise StoreConflictError("the session was changed meanwhile, or is gone")
 
     def overdue(self, now: datetime, limit: int) -> list[str]:
         deadlines = f"{self._prefix}deadlines"
-        with _reported():
+        with reported():
             tokens = [token.decode() for token in self._client.zrangebyscore(deadlines, "-inf", now.timestamp(), start=0, num=limit)]
             known = [bool(self._client.exists(f"{self._prefix}session:{token}")) for token in tokens]
             gone = [token for token, is_known in zip(tokens, known, strict=True) if not is_known]
             if gone:
                 self._client.zrem(deadlines, *gone)
         return [token for token, is_known in zip(tokens, known, strict=True) if is_known]
+
+    def running(self, requestor: str) -> list[str]:
+        with reported():
+            return [token.decode() for token in self._client.zrange(f"{self._prefix}requestor:{requestor}", 0, -1)]
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         with self._lock:
@@ -163,7 +189,12 @@ class RedisStore:
 
     def _keys(self, session: Session) -> list[str]:
         prefix = self._prefix
-        return [f"{prefix}session:{session.client_token}", f"{prefix}token:{session.requestor_token}", f"{prefix}deadlines"]
+        return [
+            f"{prefix}session:{session.client_token}",
+            f"{prefix}token:{session.requestor_token}",
+            f"{prefix}deadlines",
+            f"{prefix}requestor:{session.requestor}",
+        ]
 
     def _arguments(self, session: Session, deadline: datetime | None, expires_at: datetime) -> list[Any]:
         milliseconds = int((expires_at - self._clock()).total_seconds() * 1000)
@@ -217,7 +248,7 @@ def _read_change(data: bytes) -> StatusChange:
 
 
 @contextmanager
-def _reported() -> Iterator[None]:
+def reported() -> Iterator[None]:
     """Turn the client's errors into the store's."""
     try:
         yield

@@ -1,15 +1,21 @@
 """Register requestors, their keys and permissions."""
 
+import json
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TextIO
+from urllib.parse import urlsplit
 
 import click
 
+from console.json_values import from_json
 from gateway.models import AuthMethod, PermissionKind, RequestorState
+from gateway.permissions import Permissions
+from gateway.requestors.constraints import Constraints
+from gateway.requestors.limits import Limits
 from gateway.requestors.models import NewKey, NewRequestor, RequestorDetails, RequestorInfo
-from irmahub.installation import caller, data_option, json_option, opened, print_json, reason_option
+from irmahub.installation import caller, data_option, json_option, opened, print_json, reason_option, settings_of
 from irmahub.requestor_files import drift, export, import_command
 
 _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
@@ -63,10 +69,17 @@ def show(name: str, data_directory: Path | None, as_json: bool) -> None:
     for key in requestor.keys:
         notes = [word for word, holds in (("revoked", key.revoked_at is not None), ("weak", key.weak)) if holds]
         expiry = f"expires {key.expires_at:%Y-%m-%d}" if key.expires_at else "no expiry"
-        click.echo(f"  key {key.id}  {key.method.value}  {key.fingerprint[:16]}  {expiry}  {key.label}  {' '.join(notes)}".rstrip())
+        used = f"used {key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never used"
+        kind = "JWKS" if key.jwks_url else key.algorithm.value if key.algorithm else ""
+        words = [key.method.value, kind, key.kid or "", key.fingerprint[:16], expiry, used, key.label, *notes]
+        click.echo("  ".join([f"  key {key.id}", *filter(None, words)]))
     for kind in PermissionKind:
         for pattern in getattr(requestor.permissions, kind.value):
             click.echo(f"  {kind.value}  {pattern}")
+    for what, value in (("limits", requestor.limits), ("constraints", requestor.constraints)):
+        for setting, entry in asdict(value).items():
+            if entry != asdict(type(value)())[setting]:
+                click.echo(f"  {what}  {setting}  {json.dumps(entry, ensure_ascii=False)}")
 
 
 @command.command()
@@ -82,6 +95,38 @@ def add(name: str, contact: str, activate: bool, reason: str | None, data_direct
         if activate:
             requestor = services.requestors.activate(caller(), name, reason=reason)
     click.echo(f"Requestor {requestor.name} is {requestor.state.value}.")
+
+
+@command.command()
+@click.argument("name")
+@click.option("--contact", help="Whom to write to.")
+@click.option("--organisation", type=int, help="The number of the organisation that it belongs to; 0 for none.")
+@reason_option(required=False)
+@data_option
+def update(name: str, contact: str | None, organisation: int | None, reason: str | None, data_directory: Path | None) -> None:
+    """Change the details of a requestor; what is not given stays."""
+    with opened(data_directory) as services:
+        found = services.requestors.get(caller(), name)
+        details = RequestorDetails(
+            found.contact if contact is None else contact,
+            found.organisation_id if organisation is None else organisation or None,
+        )
+        services.requestors.update(caller(), name, details, version=found.version, reason=reason)
+    click.echo(f"Requestor {name} is changed.")
+
+
+@command.command(name="global-permissions")
+@click.option("--file", type=click.File(), help="A JSON file with the permissions as they shall be (- reads standard input).")
+@reason_option(required=False)
+@data_option
+def global_permissions(file: TextIO | None, reason: str | None, data_directory: Path | None) -> None:
+    """Print the permissions that every requestor has as JSON, or replace them with those of a file of that form."""
+    new = None if file is None else from_json(Permissions, _json(file))
+    with opened(data_directory) as services:
+        if new is not None:
+            services.requestors.set_global_permissions(caller(), new, reason=reason)
+        found = services.requestors.global_permissions(caller())
+    print_json(asdict(found))
 
 
 @command.command()
@@ -156,6 +201,101 @@ def permit(
             click.echo(f"{kind}  {pattern}")
 
 
+@command.command()
+@click.argument("name")
+@click.option("--file", type=click.File(), help="A JSON file with the limits as they shall be (- reads standard input).")
+@reason_option(required=False)
+@data_option
+def limits(name: str, file: TextIO | None, reason: str | None, data_directory: Path | None) -> None:
+    """Print the limits of a requestor as JSON, or replace them with those of a file of that form."""
+    _print_or_replace(Limits, name, file, reason, data_directory)
+
+
+@command.command()
+@click.argument("name")
+@click.option("--file", type=click.File(), help="A JSON file with the constraints as they shall be (- reads standard input).")
+@reason_option(required=False)
+@data_option
+def constraints(name: str, file: TextIO | None, reason: str | None, data_directory: Path | None) -> None:
+    """Print the constraints of a requestor as JSON, or replace them with those of a file of that form."""
+    _print_or_replace(Constraints, name, file, reason, data_directory)
+
+
+def _print_or_replace(
+    kind: type[Limits] | type[Constraints], name: str, file: TextIO | None, reason: str | None, data_directory: Path | None
+) -> None:
+    new = None if file is None else from_json(kind, _json(file))
+    with opened(data_directory) as services:
+        requestor = services.requestors.get(caller(), name)
+        if isinstance(new, Limits):
+            requestor = services.requestors.set_limits(caller(), name, new, version=requestor.version, reason=reason)
+        elif new is not None:
+            requestor = services.requestors.set_constraints(caller(), name, new, version=requestor.version, reason=reason)
+    print_json(asdict(requestor.limits if kind is Limits else requestor.constraints))
+
+
+def _json(file: TextIO) -> object:
+    try:
+        found: object = json.load(file)
+    except ValueError as error:
+        raise click.UsageError(f"the file is no JSON: {error}") from error
+    return found
+
+
+@command.command()
+@click.argument("name")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="The first day, in UTC; by default 29 days before the last.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="The last day, by default today.")
+@data_option
+@json_option
+def usage(name: str, since: datetime | None, until: datetime | None, data_directory: Path | None, as_json: bool) -> None:
+    """Count what a requestor asked for, by day and type of session."""
+    last = (until or datetime.now(UTC)).date()
+    first = last - timedelta(days=29) if since is None else since.date()
+    with opened(data_directory) as services:
+        days = services.requestors.usage(caller(), name, first, last)
+    if as_json:
+        print_json([asdict(one) for one in days])
+        return
+    for one in days:
+        click.echo(f"{one.day}  {one.action}  {one.started} started  {one.refused} refused  {one.limited} limited")
+
+
+@command.command()
+@click.argument("name", required=False)
+@click.option("--file", type=click.File(), help="The request as JSON or JWT (- reads standard input).")
+@click.option("--session", type=int, help="Instead of a requestor and a request: the number of a session in the archive.")
+@click.option("--address", help="Where the request would come from.")
+@data_option
+@json_option
+def explain(
+    name: str | None, file: TextIO | None, session: int | None, address: str | None, data_directory: Path | None, as_json: bool
+) -> None:
+    """Tell whether a request of a requestor would be allowed, by which rule, and what it lacks. Nothing is started."""
+    with opened(data_directory) as services:
+        host = urlsplit(settings_of(data_directory).gateway_url).netloc
+        if session is not None and name is None and file is None:
+            found = services.explainer.session(caller(), session, host)
+        elif name is not None and file is not None and session is None:
+            found = services.explainer.request(caller(), name, file.read(), host, address=address)
+        else:
+            raise click.UsageError("give a requestor and --file, or --session alone")
+    if as_json:
+        print_json(asdict(found))
+        return
+    click.echo(f"{found.requestor}  {found.action}  {'allowed' if found.allowed else 'refused'}")
+    if not found.allowed:
+        click.echo(f"  decided by {found.decided_by}" + (f": {found.reason}" if found.reason else ""))
+    for decision in found.decisions:
+        rule = "no rule" if decision.rule is None else f"{decision.rule.pattern} ({decision.rule.origin.value})"
+        click.echo(f"  {decision.kind.value}  {decision.subject}  {rule}")
+    for check in found.checks:
+        verdict = "cannot be told" if check.permitted is None else "permits" if check.permitted else "refuses"
+        click.echo(f"  {check.setting}  {check.subject}  {verdict}")
+    for grant in found.missing:
+        click.echo("  ".join(filter(None, ["  missing", grant.setting, grant.subject, "none" if grant.pattern is None else grant.pattern])))
+
+
 @command.group()
 def key() -> None:
     """The keys with which a requestor authenticates; several may be valid at a time."""
@@ -170,6 +310,8 @@ def key() -> None:
     help="The PEM or JWK of a public key; a token or the base64 of an HMAC secret that exists already (- reads standard input). "
     "Without it a token or secret is made and printed, this once.",
 )
+@click.option("--jwks-url", default="", help="Instead of a public key: the https address where the requestor publishes its keys.")
+@click.option("--kid", default="", help="The name of the key in the header of JWTs.")
 @click.option("--label", default="", help="What people call it.")
 @click.option("--not-before", type=_DATE, help="From when it is valid, in UTC.")
 @click.option("--expires", type=_DATE, help="Until when it is valid, in UTC.")
@@ -179,6 +321,8 @@ def add_key(
     name: str,
     method: str,
     file: TextIO | None,
+    jwks_url: str,
+    kid: str,
     label: str,
     not_before: datetime | None,
     expires: datetime | None,
@@ -187,7 +331,7 @@ def add_key(
 ) -> None:
     """Add a key to a requestor."""
     material = "" if file is None else file.read().strip()
-    new = NewKey(AuthMethod(method), material, label, _utc(not_before), _utc(expires))
+    new = NewKey(AuthMethod(method), material, label, _utc(not_before), _utc(expires), kid, jwks_url)
     with opened(data_directory) as services:
         created = services.requestors.add_key(caller(), name, new, reason=reason)
     for warning in created.warnings:

@@ -122,6 +122,17 @@ BODIES: dict[str, tuple[str, dict[str, object]]] = {
     "/requestors/webshop/suspend": ("POST", {"reason": "x"}),
     "/requestors/webshop/keys": ("POST", {"method": "token", "label": "x", "material": "x"}),
     "/requestors/webshop/explain": ("POST", {"request": "x"}),
+    "/requestors/webshop/limits": (
+        "PUT",
+        {"version": 1, "limits": {"addresses": ["x"], "time_zone": "x", "hours": [{"days": ["x"], "begin": "x", "end": "x"}]}},
+    ),
+    "/requestors/webshop/constraints": (
+        "PUT",
+        {
+            "version": 1,
+            "constraints": {"callback_urls": ["x"], "asked_values": [{"attribute": "x", "values": ["x"]}], "longest_validity_days": 1},
+        },
+    ),
     "/requestors/webshop/permissions": ("PUT", {"version": 1, "disclose": ["x"], "host": ["x"]}),
     f"/schemes/{SCHEME}/drafts": ("POST", {"title": "x", "name": "x"}),
     f"/schemes/{SCHEME}/publications": ("POST", {"draft": "x", "reason": "x"}),

@@ -120,8 +120,8 @@ def test_a_requestor_without_name_or_with_a_taken_one_is_refused_at_the_field(cl
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"method": "publickey", "material": ""}, "Must be given: the PEM or JWK of an RSA public key."),
-        ({"method": "publickey", "material": "-----BEGIN"}, "RSA public key"),
+        ({"method": "publickey", "material": ""}, "Must be given: the PEM or JWK of a public key."),
+        ({"method": "publickey", "material": "-----BEGIN"}, "Must be the PEM or JWK of an RSA key"),
         ({"method": "other"}, "Not a valid choice."),
         ({"method": "token", "expires_at": "yesterday"}, "Not a valid date value."),
         ({"method": "token", "expires_at": "2020-01-01"}, "Must lie in the future."),

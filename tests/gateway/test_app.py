@@ -291,10 +291,10 @@ def test_logs_tell_no_value_and_no_token(make_gateway: Callable[..., TestGateway
 def test_an_unexpected_error_leaves_without_details(make_gateway: Callable[..., TestGateway], monkeypatch: pytest.MonkeyPatch) -> None:
     gateway = make_gateway()
 
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise RuntimeError("canary")
 
-    monkeypatch.setattr(type(gateway.gateway.sessions), "judge", broken)
+    monkeypatch.setattr(type(gateway.gateway.sessions), "judge_request", broken)
     with structlog.testing.capture_logs() as logs:
         response = gateway.post(DISCLOSURE)
     assert (response.status_code, response.get_json()) == (

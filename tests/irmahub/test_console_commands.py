@@ -103,6 +103,14 @@ PARITY = {
     "requestor_files.compare": ("POST /requestor-configuration/comparison", "requestor drift"),
     "requestor_files.take_over": ("POST /requestor-configuration", "requestor import"),
     "requestor_files.export": ("GET /requestor-configuration", "requestor export"),
+    "requestors.update": ("PUT /requestors/<name>", "requestor update"),
+    "requestors.global_permissions": ("GET /global-permissions", "requestor global-permissions"),
+    "requestors.set_global_permissions": ("PUT /global-permissions", "requestor global-permissions"),
+    "requestors.set_limits": ("PUT /requestors/<name>/limits", "requestor limits"),
+    "requestors.set_constraints": ("PUT /requestors/<name>/constraints", "requestor constraints"),
+    "requestors.usage": ("GET /requestors/<name>/usage", "requestor usage"),
+    "explainer.request": ("POST /requestors/<name>/explain", "requestor explain"),
+    "explainer.session": ("GET /sessions/<int:record_id>/explanation", "requestor explain"),
     "revocation.status": ("GET /revocation", "revocation status"),
     "revocation.revoked": ("GET /revocation/<credential_type_id>/revoked", "revocation revoked"),
     "revocation.configure": ("PUT /revocation/<credential_type_id>", "revocation enable"),
@@ -129,6 +137,9 @@ APART = {
     # What the gateway does with its queue.
     "deliveries": {"add", "claim", "forget", "forget_tokens", "settle"},
     "requestor_files": set(),
+    # The gateway's snapshot and counts; how many there are stands on the page of the list.
+    "requestors": {"add_usage", "count", "keys_used", "refresh", "snapshot", "watch"},
+    "explainer": set(),
 }
 
 
@@ -141,7 +152,9 @@ def test_every_action_has_its_call_and_its_command() -> None:
     import console.publishing.service
     import console.schemes.service
     import gateway.deliveries.service
+    import gateway.requestors.explain
     import gateway.requestors.irma_config
+    import gateway.requestors.service
     from console.api.views import api
 
     kinds = {
@@ -152,6 +165,8 @@ def test_every_action_has_its_call_and_its_command() -> None:
         "issuer_keys": console.issuer_keys.service.IssuerKeys,
         "deliveries": gateway.deliveries.service.Deliveries,
         "requestor_files": gateway.requestors.irma_config.RequestorFiles,
+        "requestors": gateway.requestors.service.Requestors,
+        "explainer": gateway.requestors.explain.Explainer,
     }
     actions = {
         f"{name}.{method}"
@@ -353,3 +368,39 @@ def test_deliveries_are_listed_and_sent_again(run, tmp_path: Path) -> None:
 
 def test_groups_do_not_clash() -> None:
     assert {group.name for group in (admin.command, jobs.command, keys.command, schemes.command)} == {"admin", "jobs", "keys", "schemes"}
+
+
+@pytest.mark.feature("D6.1")
+def test_limits_constraints_and_explanations_of_a_requestor(run, tmp_path: Path) -> None:
+    run("custody", "init")
+    run("requestor", "add", "shop", "--activate")
+    assert json.loads(run("requestor", "limits", "shop").output)["rate_per_minute"] is None
+    limits = {"rate_per_minute": 60, "hours": [{"days": ["monday"]}], "time_zone": "Europe/Amsterdam"}
+    changed = json.loads(run("requestor", "limits", "shop", "--file", "-", "--reason", "asked", input=json.dumps(limits)).output)
+    assert (changed["rate_per_minute"], changed["hours"]) == (60, [{"days": ["monday"], "begin": "00:00", "end": "24:00"}])
+    # What is printed can be read again.
+    assert json.loads(run("requestor", "limits", "shop", "--file", "-", input=json.dumps(changed)).output) == changed
+    constraints = {"callback_urls": [], "asked_values": [{"attribute": "irma-demo.RU.studentCard.level", "values": ["42"]}]}
+    run("requestor", "constraints", "shop", "--file", "-", input=json.dumps(constraints))
+    shown = run("requestor", "show", "shop").output
+    assert "  limits  rate_per_minute  60" in shown
+    assert "  constraints  callback_urls  []" in shown
+    assert "addresses.0" in run("requestor", "limits", "shop", "--file", "-", input='{"addresses": ["x"]}', status=1).output
+    assert "surprise" in run("requestor", "limits", "shop", "--file", "-", input='{"surprise": 1}', status=1).output
+    run("requestor", "limits", "shop", "--file", "-", input="{", status=2)
+    run("requestor", "limits", "shop", "--file", "-", input="{}")
+    request = {"@context": "https://irma.app/ld/request/disclosure/v2", "disclose": [[["irma-demo.RU.studentCard.level"]]]}
+    told = run("requestor", "explain", "shop", "--file", "-", input=json.dumps(request)).output
+    assert "shop  disclosing  refused" in told
+    assert "  missing  disclose_perms  irma-demo.RU.studentCard.level" in told
+    assert "  missing  constraints.asked_values  irma-demo.RU.studentCard.level  none" in told
+    found = json.loads(run("requestor", "explain", "shop", "--file", "-", "--json", input=json.dumps(request)).output)
+    assert (found["allowed"], found["missing"][0]["kind"]) == (False, "disclose")
+    run("requestor", "explain", "--session", "1", status=1)
+    run("requestor", "explain", "shop", status=2)
+    run("requestor", "update", "shop", "--contact", "a@example.org")
+    assert json.loads(run("requestor", "show", "shop", "--json").output)["contact"] == "a@example.org"
+    assert json.loads(run("requestor", "global-permissions").output)["disclose"] == []
+    assert json.loads(run("requestor", "usage", "shop", "--json").output) == []
+    run("requestor", "key", "add", "shop", "--method", "publickey", "--jwks-url", "https://shop.example/jwks")
+    assert "publickey  JWKS" in run("requestor", "show", "shop").output

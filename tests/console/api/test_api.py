@@ -1,6 +1,7 @@
 """The JSON API over real services: authentication, errors that name fields, and parity with pages and commands."""
 
 import base64
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -165,6 +166,46 @@ def test_a_requestor_is_registered_and_its_requests_are_explained(call: Call, sm
     assert call("DELETE", f"/requestors/shop/keys/{created['key']['id']}")[1]["keys"][0]["revoked_at"] is not None
     status, error = call("POST", "/requestors/shop/suspend", {})
     assert (status, set(error["fields"])) == (422, {"reason"})
+
+
+@pytest.mark.feature("D6.1")
+@pytest.mark.feature("D14")
+def test_limits_and_constraints_are_typed_values_that_explanations_show(call: Call, small_scheme: Path) -> None:
+    call("POST", "/schemes/import", {"source": str(small_scheme)})
+    made = call("POST", "/requestors", {"name": "shop"})[1]
+    limits = made["limits"] | {"rate_per_minute": 60, "addresses": ["192.0.2.0/24"], "hours": [{"days": ["monday"], "begin": "08:00"}]}
+    status, changed = call("PUT", "/requestors/shop/limits", {"version": made["version"], "limits": limits, "reason": "asked"})
+    assert (status, changed["limits"]["hours"]) == (200, [{"days": ["monday"], "begin": "08:00", "end": "24:00"}])
+    constraints = made["constraints"] | {"callback_urls": ["https://shop.example/*"], "longest_validity_days": 30}
+    status, changed = call("PUT", "/requestors/shop/constraints", {"version": changed["version"], "constraints": constraints})
+    assert (status, changed["constraints"]) == (200, constraints)
+    # What was read can be written back as it is.
+    for name in ("limits", "constraints"):
+        same = {"version": changed["version"], name: changed[name]}
+        assert call("PUT", f"/requestors/shop/{name}", same)[1][name] == changed[name]
+    assert call("PUT", "/requestors/shop/limits", {"version": 1, "limits": {}})[0] == 409
+    status, error = call("PUT", "/requestors/shop/limits", {"version": changed["version"], "limits": {"addresses": ["x"], "burst": 0}})
+    assert (status, set(error["fields"])) == (422, {"addresses.0", "burst"})
+    assert call("PUT", "/requestors/shop/limits", {"version": 1, "limits": {"hours": [{}]}})[1]["fields"] == {
+        "limits.hours.0.days": "must be given"
+    }
+    request = {
+        "callbackUrl": "https://evil.example/",
+        "request": {"@context": "https://irma.app/ld/request/disclosure/v2", "disclose": [[["irma-demo.RU.studentCard.level"]]]},
+    }
+    version = call("POST", "/requestors/shop/activate")[1]["version"]
+    call("PUT", "/requestors/shop/limits", {"version": version, "limits": {"addresses": ["192.0.2.0/24"]}})
+    found = call("POST", "/requestors/shop/explain", {"request": json.dumps(request), "address": "198.51.100.1"})[1]
+    assert (found["allowed"], found["decided_by"]) == (False, "limits.addresses source address")
+    assert [(grant["setting"], grant["pattern"]) for grant in found["missing"]] == [
+        ("limits.addresses", "198.51.100.1"),
+        ("disclose_perms", "irma-demo.RU.studentCard.level"),
+        ("constraints.callback_urls", "https://evil.example/"),
+    ]
+    assert (found["limits"]["addresses"], found["constraints"]) == (["192.0.2.0/24"], constraints)
+    assert call("GET", "/requestors/shop/usage?since=2026-01-01&until=2026-01-31") == (200, [])
+    assert set(call("GET", "/requestors/shop/usage?since=yesterday")[1]["fields"]) == {"since"}
+    assert call("GET", "/sessions/1/explanation")[0] == 404
 
 
 @pytest.mark.parametrize(

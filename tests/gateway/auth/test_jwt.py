@@ -3,16 +3,20 @@
 import base64
 import hmac
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gateway.auth.base import Purpose, SignedBody, authenticate
 from gateway.auth.hmac import HmacAuthenticator
 from gateway.auth.publickey import PublicKeyAuthenticator
+from gateway.auth.published import PublishedKeys
 from gateway.auth.token import TokenAuthenticator
 from gateway.errors import AuthenticationError, JwtTooOldError, TokenRefusedError
 from gateway.models import AuthMethod
@@ -31,11 +35,22 @@ RSA_DIRECTORY_KEY = DirectoryKey(2, AuthMethod.PUBLICKEY, public_key=RSA_KEY.pub
 CLAIMS = {"iss": "shop", "iat": NOW, "sub": "verification_request", "sprequest": {"request": DISCLOSURE}}
 
 
-def ask(body: bytes | str, *keys: DirectoryKey, clock: SettableClock | None = None, **headers: str) -> str:
+def ask(
+    body: bytes | str,
+    *keys: DirectoryKey,
+    clock: SettableClock | None = None,
+    leeway: int = 0,
+    published: PublishedKeys | None = None,
+    **headers: str,
+) -> str:
     """Authenticate as the requestor `shop` with these keys; gives the name."""
     told = clock or SettableClock()
     directory = RequestorDirectory.of([DirectoryRequestor("shop", keys=keys or (HMAC_KEY, RSA_DIRECTORY_KEY))], pepper=PEPPER)
-    methods = (TokenAuthenticator(told), HmacAuthenticator(told, 300), PublicKeyAuthenticator(told, 300))
+    methods = (
+        TokenAuthenticator(told),
+        HmacAuthenticator(told, 300, leeway),
+        PublicKeyAuthenticator(told, 300, leeway, published or Published({})),
+    )
     text = body.encode() if isinstance(body, str) else body
     signed = SignedBody(headers.get("content_type", "text/plain"), headers.get("authorization", ""), text)
     found = authenticate(signed, directory, methods)
@@ -249,3 +264,116 @@ def test_subjects_of_revocation_requests() -> None:
     with pytest.raises(MalformedRequestError) as caught:
         revoke(sub="verification_request")
     assert caught.value.departure == "revocation-subject"
+
+
+# Beside the reference: other algorithms, names of keys, published keys, clocks.
+
+EC_KEY, ED_KEY = ec.generate_private_key(ec.SECP256R1()), ed25519.Ed25519PrivateKey.generate()
+EC_DIRECTORY_KEY = DirectoryKey(3, AuthMethod.PUBLICKEY, public_key=EC_KEY.public_key())
+ED_DIRECTORY_KEY = DirectoryKey(4, AuthMethod.PUBLICKEY, public_key=ED_KEY.public_key())
+
+
+def test_es256_and_eddsa_beside_the_reference() -> None:
+    keys = (EC_DIRECTORY_KEY, ED_DIRECTORY_KEY, RSA_DIRECTORY_KEY, HMAC_KEY)
+    for token in (jwt.encode(CLAIMS, EC_KEY, algorithm="ES256"), jwt.encode(CLAIMS, ED_KEY, algorithm="EdDSA")):
+        assert ask(token, *keys) == "shop"
+        head, body, signature = token.split(".")
+        broken = base64.urlsafe_b64decode(signature + "==")
+        for wrong in (broken[:-1], broken + b"\0", bytes(64), broken[:-1] + bytes([broken[-1] ^ 1])):
+            with pytest.raises(AuthenticationError, match="verification error"):
+                ask(f"{head}.{body}.{base64.urlsafe_b64encode(wrong).rstrip(b'=').decode()}", *keys)
+    # An ASN.1 signature is none of ES256.
+    head, body, _ = jwt.encode(CLAIMS, EC_KEY, algorithm="ES256").split(".")
+    der = EC_KEY.sign(f"{head}.{body}".encode(), ec.ECDSA(SHA256()))
+    with pytest.raises(AuthenticationError, match="crypto/ecdsa: verification error"):
+        ask(f"{head}.{body}.{base64.urlsafe_b64encode(der).rstrip(b'=').decode()}", *keys)
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "EdDSA"])
+def test_without_a_key_of_it_an_algorithm_does_not_apply(algorithm: str) -> None:
+    token = jwt.encode(CLAIMS, EC_KEY if algorithm == "ES256" else ED_KEY, algorithm=algorithm)
+    with pytest.raises(AuthenticationError, match="request could not be authenticated"):
+        ask(token)
+
+
+def public_texts(key: Any) -> list[bytes]:
+    public = key.public_key()
+    forms = [(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)]
+    return [public.public_bytes(*form) for form in forms]
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "none", "RS256", "ES256", "EdDSA", "HS512", "PS256", "RS512", "ES384"])
+def test_no_key_is_used_with_another_algorithm_than_its_own(algorithm: str) -> None:
+    for key, own in ((RSA_KEY, "RS256"), (EC_KEY, "ES256"), (ED_KEY, "EdDSA")):
+        directory_key = DirectoryKey(9, AuthMethod.PUBLICKEY, public_key=key.public_key(), kid="k")
+        for secret in (*public_texts(key), b""):
+            for header in ({"alg": algorithm}, {"alg": algorithm, "kid": "k"}, {"alg": algorithm, "kid": "shop"}):
+                with pytest.raises(AuthenticationError):
+                    ask(_by_hand(CLAIMS, header, secret=secret), directory_key)
+        if algorithm != own:
+            # A right signature under a header that names another algorithm.
+            text = ".".join(_by_hand(CLAIMS, {"alg": algorithm}).split(".")[:2])
+            signature = jwt.get_algorithm_by_name(own).sign(text.encode(), key)
+            with pytest.raises(AuthenticationError):
+                ask(f"{text}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}", directory_key)
+
+
+def test_kid_may_name_one_of_several_keys() -> None:
+    other = ed25519.Ed25519PrivateKey.generate()
+    keys = (replace(ED_DIRECTORY_KEY, kid="old"), DirectoryKey(5, AuthMethod.PUBLICKEY, public_key=other.public_key(), kid="new"))
+    assert ask(jwt.encode(CLAIMS, ED_KEY, algorithm="EdDSA", headers={"kid": "old"}), *keys) == "shop"
+    assert ask(jwt.encode(CLAIMS, other, algorithm="EdDSA", headers={"kid": "new"}), *keys) == "shop"
+    # Without the name of a key each is tried.
+    assert ask(jwt.encode(CLAIMS, other, algorithm="EdDSA"), *keys) == "shop"
+    assert ask(jwt.encode(CLAIMS, other, algorithm="EdDSA", headers={"kid": "shop"}), *keys) == "shop"
+    with pytest.raises(AuthenticationError, match="ed25519: verification error"):
+        ask(jwt.encode(CLAIMS, other, algorithm="EdDSA", headers={"kid": "old"}), *keys)
+    expired = replace(keys[0], expires_at=START)
+    with pytest.raises(AuthenticationError, match="request could not be authenticated"):
+        ask(jwt.encode(CLAIMS, ED_KEY, algorithm="EdDSA", headers={"kid": "old"}), expired)
+    hmac_key = replace(HMAC_KEY, kid="h")
+    assert ask(hs256({}, {"kid": "h"}), hmac_key) == "shop"
+    with pytest.raises(AuthenticationError, match="Unknown requestor: h2"):
+        ask(hs256({}, {"kid": "h2"}), hmac_key)
+
+
+class Published:
+    """Keys that are published, by kid."""
+
+    def __init__(self, keys: dict[str, Any]) -> None:
+        self.keys = keys
+        self.asked: list[tuple[str, str]] = []
+
+    def key(self, url: str, kid: str) -> Any:
+        if "away" in url:
+            raise AuthenticationError("the key set cannot be fetched")
+        self.asked.append((url, kid))
+        return self.keys.get(kid)
+
+
+def test_published_keys_are_found_by_kid() -> None:
+    published = Published({"a": EC_KEY.public_key(), "b": ED_KEY.public_key(), "d": ec.generate_private_key(ec.SECP384R1()).public_key()})
+    key = DirectoryKey(6, AuthMethod.PUBLICKEY, jwks_url="https://shop.example/jwks")
+    assert ask(jwt.encode(CLAIMS, EC_KEY, algorithm="ES256", headers={"kid": "a"}), key, published=published) == "shop"
+    assert ask(jwt.encode(CLAIMS, ED_KEY, algorithm="EdDSA", headers={"kid": "b"}), key, HMAC_KEY, published=published) == "shop"
+    assert published.asked == [("https://shop.example/jwks", "a"), ("https://shop.example/jwks", "b")]
+    for algorithm, signer, kid in (("EdDSA", ED_KEY, "a"), ("ES256", EC_KEY, "b"), ("RS256", RSA_KEY, "c"), ("ES256", EC_KEY, "d")):
+        with pytest.raises(AuthenticationError, match="verification error"):
+            ask(jwt.encode(CLAIMS, signer, algorithm=algorithm, headers={"kid": kid}), key, published=published)
+    # Of several sets each is asked; what is told is why the last did not help.
+    other = DirectoryKey(7, AuthMethod.PUBLICKEY, jwks_url="https://away.example/jwks")
+    assert ask(jwt.encode(CLAIMS, EC_KEY, algorithm="ES256", headers={"kid": "a"}), other, key, published=published) == "shop"
+    with pytest.raises(AuthenticationError, match="the key set cannot be fetched"):
+        ask(jwt.encode(CLAIMS, EC_KEY, algorithm="ES256", headers={"kid": "a"}), other, published=published)
+    # A secret is never looked for where public keys are published, and another requestor's name is no name of a key.
+    with pytest.raises(AuthenticationError, match="Unknown requestor: a"):
+        ask(hs256({}, {"kid": "a"}), key, published=published)
+
+
+@pytest.mark.parametrize("claims", [{"iat": NOW + 5}, {"exp": NOW - 4}, {"nbf": NOW + 5}, {"iat": NOW - 305}])
+def test_clocks_may_differ_by_the_setting(claims: dict[str, Any]) -> None:
+    assert ask(hs256(claims), leeway=5) == "shop"
+    with pytest.raises((AuthenticationError, JwtTooOldError)):
+        ask(hs256(claims), leeway=3)
+    with pytest.raises((AuthenticationError, JwtTooOldError)):
+        ask(hs256(claims))

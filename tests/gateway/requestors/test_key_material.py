@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from gateway.inputs import InvalidInputError
-from gateway.models import AuthMethod
+from gateway.models import AuthMethod, JwtAlgorithm
 from gateway.requestors.directory import hash_token
-from gateway.requestors.key_material import KeyMaterial, read_or_make, read_public_key
+from gateway.requestors.key_material import KeyMaterial, published_keys, read_or_make, read_public_key
 from tests.support.clock import START
 
 PEPPER = bytes(range(32))
@@ -145,9 +145,73 @@ def test_private_keys_are_refused_with_the_advice() -> None:
         jwk(e="Ag"),
         '{"kty": "RSA", "n": ' + "[" * 50_000,
         "{" + "x" * 70_000,
-        pem(ec.generate_private_key(ec.SECP256R1())),
+        pem(ec.generate_private_key(ec.SECP384R1())),
     ],
     ids=range(14),
 )
 def test_everything_else_is_refused(text: str) -> None:
     assert refused(AuthMethod.PUBLICKEY, text)
+
+
+def test_each_kind_of_key_has_its_one_algorithm() -> None:
+    curve, edwards = ec.generate_private_key(ec.SECP256R1()), ed25519.Ed25519PrivateKey.generate()
+    point = curve.public_key().public_numbers()
+    octets = base64.urlsafe_b64encode(edwards.public_key().public_bytes_raw()).rstrip(b"=").decode()
+    coordinates = {
+        name: base64.urlsafe_b64encode(value.to_bytes(32)).rstrip(b"=").decode() for name, value in (("x", point.x), ("y", point.y))
+    }
+    for texts, algorithm in (
+        ((pem(rsa_key()), jwk(alg="RS256", use="sig")), JwtAlgorithm.RS256),
+        ((pem(curve), json.dumps({"kty": "EC", "crv": "P-256", **coordinates})), JwtAlgorithm.ES256),
+        ((pem(edwards), json.dumps({"kty": "OKP", "crv": "Ed25519", "x": octets})), JwtAlgorithm.EDDSA),
+    ):
+        found = {read(AuthMethod.PUBLICKEY, text) for text in texts}
+        assert [one.algorithm for one in found] == [algorithm], algorithm
+    assert read(AuthMethod.HMAC).algorithm is JwtAlgorithm.HS256
+    assert read(AuthMethod.TOKEN).algorithm is None
+
+
+def test_a_jwk_may_name_itself() -> None:
+    assert read(AuthMethod.PUBLICKEY, jwk(kid="2026-11")).kid == "2026-11"
+    assert read(AuthMethod.PUBLICKEY, jwk()).kid is None
+    assert "kid of a JWK is text" in refused(AuthMethod.PUBLICKEY, jwk(kid=5))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        jwk(alg="PS256"),
+        jwk(alg="HS256"),
+        jwk(use="enc"),
+        json.dumps({"kty": "EC", "crv": "P-256", "x": "AQ", "y": "AQ"}),
+        json.dumps({"kty": "EC", "crv": "P-521", "x": "AQ", "y": "AQ"}),
+        json.dumps({"kty": "OKP", "crv": "Ed25519", "x": "AQ"}),
+        json.dumps({"kty": "OKP", "crv": "X25519", "x": "AQ"}),
+        json.dumps({"kty": "oct", "k": "AQ"}),
+        pem(ec.generate_private_key(ec.SECP256K1())),
+        pem(x25519.X25519PrivateKey.generate()),
+    ],
+    ids=range(10),
+)
+def test_keys_for_something_else_are_refused(text: str) -> None:
+    assert "must be the PEM or JWK of an RSA key" in refused(AuthMethod.PUBLICKEY, text)
+
+
+def test_a_curve_that_nobody_knows_is_a_fault_of_the_key() -> None:
+    # A SubjectPublicKeyInfo of an elliptic curve whose object identifier is 1.2.3.4.
+    unknown = bytes.fromhex("301a300e06072a8648ce3d020106032a0304030800040102030405060708")[:28]
+    text = f"-----BEGIN PUBLIC KEY-----\n{base64.b64encode(unknown).decode()}\n-----END PUBLIC KEY-----\n"
+    assert "must be the PEM or JWK" in refused(AuthMethod.PUBLICKEY, text)
+    brainpool = pem(ec.generate_private_key(ec.BrainpoolP256R1()))
+    assert "must be the PEM or JWK" in refused(AuthMethod.PUBLICKEY, brainpool)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://shop.example/jwks", "https:///jwks", "https://a@b/", "https://shop.example/#f", "https://shop.example/ä", "https://x:0/", ""],
+)
+def test_published_keys_stand_at_an_https_address(url: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        published_keys(url)
+    assert list(caught.value.errors) == ["jwks_url"]
+    assert published_keys("https://shop.example/jwks.json?v=1").jwks_url == "https://shop.example/jwks.json?v=1"

@@ -1,6 +1,7 @@
 """What every session store keeps to, and what happens while Redis is away."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 import redis
@@ -8,10 +9,11 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from gateway.config import ConfigurationError, GatewayConfig
-from gateway.stores.base import SessionStore, StatusChange, StoreConflictError, StoreError, UnknownSessionError
+from gateway.stores.base import SessionStore, StatusChange, StoreConflictError, StoreError, TooManySessionsError, UnknownSessionError
 from gateway.stores.factory import open_store
 from gateway.stores.memory import MemoryStore
 from gateway.stores.redis import RedisStore
+from idemix.session.session import Session
 from idemix.session.status import Status
 from tests.support.clock import START, SettableClock
 from tests.support.gateways import DISCLOSURE, TestGateway, signing_key_pem
@@ -184,3 +186,38 @@ def test_changes_that_move_no_moment_leave_nothing_behind(clock: SettableClock) 
     clock.advance(hours=1)
     with pytest.raises(UnknownSessionError):
         store.get_by_client_token(made.client_token)
+
+
+def owned(number: int, requestor: str = "shop") -> Session:
+    return replace(session(number), requestor=requestor)
+
+
+def test_a_requestor_s_sessions_are_found_until_they_end(store: SessionStore) -> None:
+    for one in (owned(1), owned(2), owned(3, "other"), session(4)):
+        store.add(one, deadline=START + HOUR, expires_at=START + 2 * HOUR)
+    assert sorted(store.running("shop")) == [owned(1).client_token, owned(2).client_token]
+    assert store.running("nobody") == []
+    store.update(replace(owned(1), status=Status.CANCELLED, revision=1), 0, deadline=None, expires_at=START + 2 * HOUR)
+    store.update(replace(owned(2), status=Status.CONNECTED, revision=1), 0, deadline=START + HOUR, expires_at=START + 2 * HOUR)
+    assert store.running("shop") == [owned(2).client_token]
+
+
+def test_no_more_sessions_run_than_may(store: SessionStore, clock: SettableClock) -> None:
+    def start(number: int, requestor: str = "shop") -> None:
+        now = clock()
+        store.add(owned(number, requestor), deadline=now + HOUR, expires_at=now + 2 * HOUR, at_most=2)
+
+    start(1)
+    start(2)
+    with pytest.raises(TooManySessionsError):
+        start(3)
+    with pytest.raises(UnknownSessionError):
+        store.get_by_client_token(owned(3).client_token)
+    start(4, "other")
+    store.update(replace(owned(1), status=Status.DONE, revision=1), 0, deadline=None, expires_at=clock() + HOUR)
+    start(5)
+    with pytest.raises(TooManySessionsError):
+        start(6)
+    # Those beyond their life time do not run any more, whether or not somebody noticed.
+    clock.advance(seconds=3601)
+    start(7)
