@@ -128,7 +128,7 @@ def test_database(database: Database) -> None:
 
 def test_database_that_is_away(tmp_path: Path) -> None:
     database = Database(f"postgresql://127.0.0.1:{free_port()}/nowhere")
-    assert Health({"database": database_check(database)}).report().state is State.BAD
+    assert Health({"database": database_check(database)}, limit_seconds=30).report().state is State.BAD
     database.close()
 
 
