@@ -71,12 +71,7 @@ REASONS: Final = (
         MalformedProofError,
     ),
     Reason(
-        "the reference panics: an index names the proof after the last",
-        r"runtime error: index out of range \[(\d+)\] with length \1$",
-        IndexOutOfRangeError,
-    ),
-    Reason(
-        "the reference panics: a part is missing, or an index names no base",
+        "the reference panics: a part is missing, or an index names no base or the proof after the last",
         "runtime error: |assignment to entry in nil map",
         MalformedProofError,
     ),
