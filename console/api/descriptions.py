@@ -10,9 +10,12 @@ from typing import Any, Final
 
 from console.accounts.models import ApiTokenInfo, CreatedApiToken, LogInInfo, NewApiToken, NewUser, UserInfo
 from console.api.drafts import Changes, Decisions, Logo, Move, NewObject, Restore
+from console.api.requestor_files import ConfigurationText, TakeOver
 from console.api.revocation import Count, Revoked, Role
 from console.api.views import (
+    ChangedConstraints,
     ChangedDetails,
+    ChangedLimits,
     NewDraft,
     NewPassword,
     NewPublication,
@@ -27,7 +30,6 @@ from console.drafts.models import Comparison, Restoration
 from console.issuer_keys.models import IssuerKeyInfo, KeyNeed, RotationView
 from console.issuer_keys.models import NewKey as NewIssuerKey
 from console.publishing.models import PublicationInfo
-from console.requestors.service import Explanation
 from console.schemes.models import (
     CredentialTypeView,
     DraftInfo,
@@ -41,9 +43,12 @@ from console.schemes.models import (
     VersionInfo,
 )
 from gateway.audit.service import Entry
+from gateway.deliveries.service import DeliveryInfo
 from gateway.jobs.service import JobInfo
 from gateway.permissions import Permissions
-from gateway.requestors.models import CreatedKey, NewKey, NewRequestor, RequestorInfo
+from gateway.requestors.explain import Explanation
+from gateway.requestors.irma_config import Export
+from gateway.requestors.models import CreatedKey, DayUsage, NewKey, NewRequestor, RequestorInfo
 from gateway.revocation.service import TypeStatus
 from gateway.revocation.tables import RevokedCredential
 
@@ -55,7 +60,8 @@ class Route:
     Attributes:
         answer: the type of what it answers; None for nothing.
         body: the type of the object that it reads; None where it reads none.
-        query: what its query may hold: `text`, `number`, `limit` (from 1 to 500) or `moment` (ISO 8601), by name.
+        query: what its query may hold: `text`, `number`, `limit` (from 1 to 500) `day` or
+            `moment` (ISO 8601), by name.
         status: of the answer.
         media: the media type of bytes that it answers; "" for JSON.
     """
@@ -109,10 +115,20 @@ ROUTES: Final[Mapping[str, Route]] = {
     "set_permissions": Route(RequestorInfo, body=PermissionLists),
     "show_global_permissions": Route(Permissions),
     "set_global_permissions": Route(Permissions, body=Permissions),
+    "set_requestor_limits": Route(RequestorInfo, body=ChangedLimits),
+    "set_requestor_constraints": Route(RequestorInfo, body=ChangedConstraints),
+    "show_requestor_usage": Route(tuple[DayUsage, ...], query={"since": "day", "until": "day"}),
     "explain_request": Route(Explanation, body=PastedRequest),
+    "explain_session": Route(Explanation),
+    "export_requestors": Route(Export, query={"format": "text"}),
+    "compare_requestors": Route(object, body=ConfigurationText),
+    "take_over_requestors": Route(object, body=TakeOver),
     "show_jobs": Route(tuple[JobInfo, ...], query={"limit": "limit"}),
     "show_job": Route(JobInfo),
     "stop_job": Route(JobInfo, body=Reason),
+    "show_deliveries": Route(tuple[DeliveryInfo, ...], query={"before": "number", "limit": "limit", "requestor": "text", "state": "text"}),
+    "show_delivery": Route(DeliveryInfo),
+    "resend_delivery": Route(DeliveryInfo, body=Reason),
     "list_audit": Route(
         tuple[Entry, ...],
         query={

@@ -4,7 +4,7 @@ import inspect
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum
 from importlib.metadata import version
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
@@ -23,6 +23,7 @@ _QUERIES: Final[Mapping[str, Json]] = {
     "text": {"type": "string"},
     "number": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1},
     "limit": {"type": "integer", "minimum": 1, "maximum": 500},
+    "day": {"type": "string", "format": "date"},
     "moment": {"type": "string", "format": "date-time"},
 }
 _SCALARS: Final[Mapping[Any, Json]] = {
@@ -32,6 +33,7 @@ _SCALARS: Final[Mapping[Any, Json]] = {
     bool: {"type": "boolean"},
     bytes: {"type": "string", "contentEncoding": "base64"},
     datetime: {"type": "string", "format": "date-time"},
+    date: {"type": "string", "format": "date"},
     type(None): {"type": "null"},
     object: {},
     Any: {},
