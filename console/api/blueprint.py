@@ -4,6 +4,8 @@ from datetime import date, datetime
 from typing import TypeVar
 
 from flask import Blueprint, Response, jsonify, request
+from flask.blueprints import BlueprintSetupState
+from werkzeug.routing import PathConverter
 
 from console.api.errors import install_errors
 from console.extensions import csrf
@@ -17,6 +19,18 @@ api = Blueprint("api", __name__, url_prefix="/api/v1")
 # Tokens come in a header that no other site can make a browser send.
 csrf.exempt(api)
 install_errors(api)
+
+
+class RestConverter(PathConverter):
+    """A path in which any character may stand; in that of werkzeug no line ends."""
+
+    regex = "(?s:.+?)"
+    part_isolating = False
+
+
+@api.record
+def _add_converter(state: BlueprintSetupState) -> None:
+    state.app.url_map.converters["rest"] = RestConverter
 
 
 def body(kind: type[T]) -> T:

@@ -610,7 +610,7 @@ def revoke_token(token_id: int) -> tuple[str, int]:
     return "", 204
 
 
-@api.route("/<path:rest>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+@api.route("/<rest:rest>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
 def nothing(rest: str) -> Response:
     """What is no route answers as JSON too."""
     raise NotFoundError("route", f"{request.method} {rest}")

@@ -242,6 +242,7 @@ def test_input_that_does_not_fit_names_its_fields(refused_call: Call, method: st
         ("GET", "/users/99", 404, "not_found"),
         ("GET", "/issuer-keys/irma-demo.RU/1", 404, "not_found"),
         ("DELETE", "/tokens/99", 404, "not_found"),
+        ("DELETE", "/schemes/irma-demo/drafts/d/documents/a%0Ab", 404, "not_found"),
     ],
 )
 def test_what_is_not_there(refused_call: Call, method: str, path: str, status: int, name: str) -> None:
