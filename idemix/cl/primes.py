@@ -2,7 +2,6 @@
 
 import os
 import threading
-import time
 import weakref
 from typing import Final
 
@@ -45,8 +44,8 @@ class PrimePool:
         self._primes: dict[SystemParameters, list[mpz]] = {}
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._taken_at = time.monotonic()
-        self._is_waiting = False
+        self._was_used = False
+        self._is_full = False
 
     def start(self) -> None:
         """Begin to fill. After a fork, the first prime that is taken begins anew."""
@@ -70,9 +69,9 @@ class PrimePool:
             primes = self._primes.setdefault(params, [])
             if self._running:
                 self._run()
-            self._taken_at = time.monotonic()
-            if self._is_waiting:
-                # Otherwise the thread looks at the clock by itself: being woken for every signature would only take time from it.
+            self._was_used = True
+            if self._is_full:
+                # Otherwise the thread looks by itself: being woken for every signature would only take time from it.
                 self._changed.notify_all()
             if primes:
                 return primes.pop()
@@ -95,13 +94,13 @@ class PrimePool:
                     return
                 missing = next((params for params, primes in self._primes.items() if len(primes) < self._size), None)
                 if missing is None:
-                    self._is_waiting = True
+                    self._is_full = True
                     self._changed.wait()
-                    self._is_waiting = False
+                    self._is_full = False
                     continue
-                busy_seconds = self._taken_at + _IDLE_SECONDS - time.monotonic()
-                if busy_seconds > 0:
-                    self._changed.wait(busy_seconds)
+                if self._was_used:
+                    self._was_used = False
+                    self._changed.wait(_IDLE_SECONDS)
                     continue
             prime = find_prime(missing)
             with self._changed:

@@ -122,7 +122,9 @@ def test_import_check_publish_rotate_and_refuse(browser: Browser, console: Runni
         demand_accessible(page)
         explained = explain_by_api(console, DISCLOSE)
         assert explained["allowed"] is False
-        assert explained["missing"] == [{"kind": "disclose", "pattern": "irma-demo.RU.studentCard.studentID"}]
+        assert explained["missing"] == [
+            {"setting": "disclose_perms", "subject": "", "kind": "disclose", "pattern": "irma-demo.RU.studentCard.studentID"}
+        ]
 
 
 def register_requestor(page: Page, console: RunningConsole) -> str:

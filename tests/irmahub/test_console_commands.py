@@ -137,8 +137,8 @@ APART = {
     # What the gateway does with its queue.
     "deliveries": {"add", "claim", "forget", "forget_tokens", "settle"},
     "requestor_files": set(),
-    # The gateway's snapshot and counts; how many there are stands on the page of the list.
-    "requestors": {"add_usage", "count", "keys_used", "refresh", "snapshot", "watch"},
+    # The gateway's snapshot and counts; how many there are stands on the page of the list; a part of taking a file over.
+    "requestors": {"add_usage", "check_permissions", "count", "keys_used", "refresh", "snapshot", "watch"},
     "explainer": set(),
 }
 
