@@ -101,7 +101,8 @@ class Database:
             _in_write.reset(mark)
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections; one that a thread still uses is closed when it is given back."""
+        event.listen(self.engine, "checkin", lambda _connection, entry: entry.invalidate())
         self.engine.dispose()
 
 

@@ -5,6 +5,7 @@ import threading
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -69,6 +70,22 @@ def test_each_migration_is_a_step_of_its_own(tmp_path: Path) -> None:
     for number in range(1, int(newest_revision()) + 1):
         upgrade(url, f"{number:04}")
         assert current_revision(url) == f"{number:04}"
+
+
+def test_a_connection_in_use_is_closed_when_it_is_given_back(database_url: str) -> None:
+    database = Database(database_url)
+    with database.read() as session:
+        used = session.connection().connection.dbapi_connection
+        assert used is not None
+        session.execute(text("SELECT 1"))
+        database.close()
+        assert session.execute(text("SELECT 1")).scalar_one() == 1
+    with database.read() as session:
+        late = session.connection().connection.dbapi_connection
+        assert late is not None
+    for connection in (used, late):
+        with pytest.raises((sqlite3.ProgrammingError, psycopg.OperationalError)):
+            connection.cursor().execute("SELECT 1")
 
 
 def test_upgrade_can_be_repeated_and_done_by_several_at_once(postgresql_database_url: str, tmp_path: Path) -> None:
