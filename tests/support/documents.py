@@ -126,7 +126,7 @@ def without(content: bytes, span: Span, *, line: bool = False) -> bytes:
     """A file without a part; with its line, too: the blanks before it to the end of the line above."""
     start = span.start
     if line:
-        blanks = re.search(rb"\r?\n[ \t]*\Z", content[:start])
+        blanks = re.search(rb"\r?\n[ \t\r]*\Z", content[:start])
         start = blanks.start() if blanks else start
     return content[:start] + content[span.end :]
 
@@ -150,7 +150,7 @@ def assert_only_element_changed(path: str, before: bytes, after: Document, key: 
         assert without(more, longer[len(shorter) - 1]) == without(less, shorter[-1]), where
     elif path.endswith(".xml"):
         span = longer[len(shorter)]
-        behind = more[: span.start] + re.sub(rb"\A\r?\n[ \t]*", b"", more[span.end :])
+        behind = more[: span.start] + re.sub(rb"\A\r?\n[ \t\r]*", b"", more[span.end :])
         assert less in (without(more, span), without(more, span, line=True), behind), where
     else:
         span = longer[len(shorter)]
