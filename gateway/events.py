@@ -17,8 +17,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
 
-from idemix.session.status import Status
-
 from .stores.base import SessionStore, StatusChange, UnknownSessionError, status_change
 
 #: The first message; it has no data, so browsers' EventSource ignores it while the app's client waits for it.
@@ -66,7 +64,13 @@ class EventStream:
     iterates are kept, so none is lost between the request and the first write.
     """
 
-    def __init__(self, hub: StreamOwner, client_token: str, render: Callable[[StatusChange], Any] = status_data) -> None:
+    def __init__(
+        self,
+        hub: StreamOwner,
+        client_token: str,
+        render: Callable[[StatusChange], Any] = status_data,
+        known: StatusChange | None = None,
+    ) -> None:
         self._hub = hub
         self._client_token = client_token
         self._render = render
@@ -74,12 +78,13 @@ class EventStream:
         self._waiting: list[bytes | None] = [OPEN_MESSAGE]
         self._deliver: Deliver | None = None
         self._is_ended = False
-        self._last: Status | None = None
+        self._known = known
 
-    def begin_at(self, status: Status) -> None:
-        """Say which status the listener can read now, so that it is told of others only."""
+    def begin_at(self, known: StatusChange) -> None:
+        """Say what the listener can read now, so that it is told of what is newer only."""
         with self._lock:
-            self._last = self._last or status
+            if self._known is None or known.revision > self._known.revision:
+                self._known = known
 
     def attach(self, deliver: Deliver) -> None:
         """Have `deliver` called with each message, and with None at the end; from any thread, never twice at once."""
@@ -96,9 +101,11 @@ class EventStream:
     def receive(self, change: StatusChange) -> None:
         """Take a change of the session; called by the hub."""
         with self._lock:
-            if self._is_ended or change.status is self._last:
+            known = self._known
+            # News may take its time: what was published before the listener came, or before it was told of more, is none to it.
+            if self._is_ended or (known is not None and (change.revision < known.revision or change.status is known.status)):
                 return
-            self._last = change.status
+            self._known = change
             self._emit(encode_event(self._render(change)))
         if change.status.is_finished:
             self.end()
@@ -143,9 +150,9 @@ class EventHub:
         self._streams: defaultdict[str, set[EventStream]] = defaultdict(set)
         self._unsubscribe = store.subscribe(self._receive)
 
-    def open(self, client_token: str, render: Callable[[StatusChange], Any]) -> EventStream:
-        """Start listening to a session."""
-        stream = EventStream(self, client_token, render)
+    def open(self, client_token: str, render: Callable[[StatusChange], Any], known: StatusChange | None = None) -> EventStream:
+        """Start listening to a session; `known` is how it stood just before."""
+        stream = EventStream(self, client_token, render, known)
         with self._lock:
             self._streams[client_token].add(stream)
         return stream

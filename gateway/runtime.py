@@ -31,7 +31,7 @@ from .revocation.service import Revocation
 from .scheme_updates import SchemeUpdates
 from .schemes import SchemeSource
 from .sessions import Answer, Sessions, encode_json
-from .stores.base import SessionStore, StatusChange
+from .stores.base import SessionStore, StatusChange, status_change
 
 T = TypeVar("T")
 
@@ -199,13 +199,14 @@ def stream_events(load: Callable[[], Session], render: Callable[[StatusChange], 
     hub = current_gateway().hub
     if hub is None:
         raise EventsDisabledError
-    stream = hub.open(load().client_token, render)
+    before = status_change(load())
+    stream = hub.open(before.client_token, render, before)
     try:
         # Only now: what happens from here on reaches the stream.
-        status = load().status
-        if status.is_finished:
+        known = status_change(load())
+        if known.status.is_finished:
             raise UnexpectedRequestError("Can't subscribe to server sent events of finished session")
-        stream.begin_at(status)
+        stream.begin_at(known)
     except BaseException:
         stream.close()
         raise

@@ -39,17 +39,19 @@ class StatusChange:
         client_token: which session.
         status: the new status.
         next_session: the QR object of the next session of a chain, where there is one.
+        revision: of the session as it is then, which tells an older change from a newer one.
     """
 
     client_token: str
     status: Status
     next_session: Mapping[str, object] | None = None
+    revision: int = 0
 
 
 def status_change(session: Session) -> StatusChange:
     """What listeners are told of a session as it is now."""
     pointer = session.next_pointer
-    return StatusChange(session.client_token, session.status, None if pointer is None else pointer.to_json())
+    return StatusChange(session.client_token, session.status, None if pointer is None else pointer.to_json(), session.revision)
 
 
 Listener = Callable[[StatusChange | None], None]

@@ -80,10 +80,9 @@ class RedisStore:
     """
 
     def __init__(self, client: redis.Redis, clock: Clock, prefix: str = "") -> None:
-        self.client, self.prefix = client, prefix
-        self._client: Any = client
+        self.client: Any = client
+        self.prefix = prefix
         self._clock = clock
-        self._prefix = prefix
         self._add = client.register_script(_ADD)
         self._update = client.register_script(_UPDATE)
         self._get = client.register_script(_GET)
@@ -105,12 +104,12 @@ class RedisStore:
 
     def get_by_client_token(self, token: str) -> Session:
         with reported():
-            content = self._connection.hget(f"{self._prefix}session:{token}", "session")
+            content = self._connection.hget(f"{self.prefix}session:{token}", "session")
         return _read(content)
 
     def get_by_requestor_token(self, token: str) -> Session:
         with reported():
-            content = self._get(client=self._connection, keys=[f"{self._prefix}token:{token}"], args=[f"{self._prefix}session:"])
+            content = self._get(client=self._connection, keys=[f"{self.prefix}token:{token}"], args=[f"{self.prefix}session:"])
         return _read(content)
 
     def update(
@@ -126,7 +125,7 @@ class RedisStore:
         arguments = [
             *self._arguments(session, deadline, expires_at),
             expected_revision,
-            f"{self._prefix}status",
+            f"{self.prefix}status",
             message,
             int(bool(session.requestor)),
         ]
@@ -136,18 +135,18 @@ class RedisStore:
             raise StoreConflictError("the session was changed meanwhile, or is gone")
 
     def overdue(self, now: datetime, limit: int) -> list[str]:
-        deadlines = f"{self._prefix}deadlines"
+        deadlines = f"{self.prefix}deadlines"
         with reported():
-            tokens = [token.decode() for token in self._client.zrangebyscore(deadlines, "-inf", now.timestamp(), start=0, num=limit)]
-            known = [bool(self._client.exists(f"{self._prefix}session:{token}")) for token in tokens]
+            tokens = [token.decode() for token in self.client.zrangebyscore(deadlines, "-inf", now.timestamp(), start=0, num=limit)]
+            known = [bool(self.client.exists(f"{self.prefix}session:{token}")) for token in tokens]
             gone = [token for token, is_known in zip(tokens, known, strict=True) if not is_known]
             if gone:
-                self._client.zrem(deadlines, *gone)
+                self.client.zrem(deadlines, *gone)
         return [token for token, is_known in zip(tokens, known, strict=True) if is_known]
 
     def running(self, requestor: str) -> list[str]:
         with reported():
-            return [token.decode() for token in self._client.zrange(f"{self._prefix}requestor:{requestor}", 0, -1)]
+            return [token.decode() for token in self.client.zrange(f"{self.prefix}requestor:{requestor}", 0, -1)]
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         with self._lock:
@@ -166,7 +165,7 @@ class RedisStore:
 
     def is_healthy(self) -> bool:
         try:
-            return bool(self._client.ping())
+            return bool(self.client.ping())
         except redis.RedisError:
             return False
 
@@ -174,21 +173,21 @@ class RedisStore:
         self._stopped.set()
         if self._thread is not None:
             self._thread.join()
-        self._client.close()
+        self.client.close()
 
     @property
     def _connection(self) -> Any:
         """A client with a connection of this thread's own: taking one out of the pool and checking it costs as much as a command."""
         client = getattr(self._own, "client", None)
         if client is None:
-            client = self._own.client = self._client.client()
+            client = self._own.client = self.client.client()
         if not client.connection.is_connected:
             # The first command would go to the old address, where sentinels have meanwhile named another.
             client.connection.connect()
         return client
 
     def _keys(self, session: Session) -> list[str]:
-        prefix = self._prefix
+        prefix = self.prefix
         return [
             f"{prefix}session:{session.client_token}",
             f"{prefix}token:{session.requestor_token}",
@@ -212,8 +211,8 @@ class RedisStore:
         """Pass on what is published until the store is closed; a lost connection is taken up again."""
         while not self._stopped.is_set():
             try:
-                with self._client.pubsub(ignore_subscribe_messages=False) as channel:
-                    channel.subscribe(f"{self._prefix}status")
+                with self.client.pubsub(ignore_subscribe_messages=False) as channel:
+                    channel.subscribe(f"{self.prefix}status")
                     while not self._stopped.is_set():
                         message = channel.get_message(timeout=_POLL_SECONDS)
                         if message is not None and message["type"] == "subscribe":
@@ -239,12 +238,14 @@ def _read(content: bytes | None) -> Session:
 
 
 def _print_change(change: StatusChange) -> str:
-    return json.dumps({"token": change.client_token, "status": change.status.value, "next": change.next_session})
+    return json.dumps(
+        {"token": change.client_token, "status": change.status.value, "next": change.next_session, "revision": change.revision}
+    )
 
 
 def _read_change(data: bytes) -> StatusChange:
     content = json.loads(data)
-    return StatusChange(content["token"], Status(content["status"]), content["next"])
+    return StatusChange(content["token"], Status(content["status"]), content["next"], content["revision"])
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.events import OPEN_MESSAGE, EventHub, EventStream, status_data
-from gateway.stores.base import StatusChange
+from gateway.stores.base import StatusChange, status_change
 from gateway.stores.memory import MemoryStore
 from gateway.stores.redis import RedisStore
 from idemix.session.status import Status
@@ -106,6 +106,24 @@ def test_a_stream_is_delivered_to_whom_attaches(clock: SettableClock) -> None:
     assert hub.listeners == 0
 
 
+def test_news_that_was_under_way_when_the_listener_came_is_none(clock: SettableClock) -> None:
+    store = MemoryStore(clock)
+    hub = EventHub(store)
+    paired = add(store)
+    connected = changed(paired, status=Status.CONNECTED)
+    ended = changed(connected, status=Status.DONE)
+    for known in (None, status_change(connected)):
+        stream = hub.open(paired.client_token, status_data, known)
+        taken: list[bytes | None] = []
+        stream.begin_at(status_change(connected))
+        stream.begin_at(status_change(paired))
+        stream.attach(taken.append)
+        for late in (paired, connected):
+            stream.receive(status_change(late))
+        stream.receive(status_change(ended))
+        assert taken == [OPEN_MESSAGE, b'data: "DONE"\n\n', None]
+
+
 def test_a_listener_that_leaves_hears_no_more(clock: SettableClock) -> None:
     store = MemoryStore(clock)
     hub = EventHub(store)
@@ -129,8 +147,8 @@ def test_what_happened_while_redis_was_away_reaches_the_listeners(clock: Settabl
         sessions = [add(store, number) for number in range(3)]
         streams = [hub.open(session.client_token, status_data) for session in sessions]
         taken: list[list[bytes | None]] = [[], [], []]
-        for stream, messages in zip(streams, taken, strict=True):
-            stream.begin_at(Status.INITIALIZED)
+        for session, stream, messages in zip(sessions, streams, taken, strict=True):
+            stream.begin_at(status_change(session))
             stream.attach(messages.append)
         # The listeners' connection is lost, and taken up again, while the sessions change without a word about it.
         connected, ended, _ = sessions
