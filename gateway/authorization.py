@@ -191,3 +191,18 @@ def issuer_scope(issuer_id: object) -> str:
 def organisation_scope(organisation_id: int | None) -> str:
     """The scope of what an organisation owns; what nobody owns belongs to the whole installation."""
     return EVERYTHING if organisation_id is None else f"organisation:{organisation_id}"
+
+
+def organisations_within(actor: Actor, action: Action) -> tuple[int, ...] | None:
+    """The organisations on whose objects the actor may take an action; None where it may on all, owned or not.
+
+    Raises:
+        PermissionDeniedError: the actor may take it nowhere.
+    """
+    if may(actor, action):
+        return None
+    scopes = [grant.scope for grant in actor.grants if may(actor, action, grant.scope)]
+    organisations = tuple(int(scope.removeprefix("organisation:")) for scope in scopes if scope.startswith("organisation:"))
+    if not organisations:
+        authorize(actor, action)
+    return organisations

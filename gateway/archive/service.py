@@ -24,7 +24,7 @@ from idemix.session.status import Status
 from idemix.verification import ProofStatus
 
 from ..actor import Actor
-from ..authorization import Action, authorize, may
+from ..authorization import Action, organisations_within
 from ..database import Database
 from ..inputs import NotFoundError
 from ..metrics import ARCHIVE_LOST, ARCHIVE_WAITING
@@ -467,12 +467,9 @@ def _write_batch(
 
 def _visible(actor: Actor) -> Select[SessionRecord]:
     """Select what the actor may see: everything, or the sessions of the requestors of its organisations."""
-    if may(actor, Action.SESSION_VIEW):
+    organisations = organisations_within(actor, Action.SESSION_VIEW)
+    if organisations is None:
         return select(SessionRecord)
-    scopes = [grant.scope for grant in actor.grants if may(actor, Action.SESSION_VIEW, grant.scope)]
-    organisations = [int(scope.removeprefix("organisation:")) for scope in scopes if scope.startswith("organisation:")]
-    if not organisations:
-        authorize(actor, Action.SESSION_VIEW)
     names = select(Requestor.name).where(Requestor.organisation_id.in_(organisations))
     return select(SessionRecord).where(SessionRecord.requestor_name.in_(names))
 

@@ -17,7 +17,7 @@ from idemix.clock import Clock, system_clock
 
 from ..actor import Actor
 from ..audit.service import Audit
-from ..authorization import Action, authorize, may, organisation_scope
+from ..authorization import Action, authorize, organisation_scope, organisations_within
 from ..database import Database
 from ..inputs import ConflictError, Message, NotFoundError
 from ..models import Delivery, DeliveryState, Requestor
@@ -258,12 +258,9 @@ class Deliveries:
 
 def _visible(actor: Actor) -> Select[Delivery]:
     """Select what the actor may see: everything, or what goes to the requestors of its organisations."""
-    if may(actor, Action.SESSION_VIEW):
+    organisations = organisations_within(actor, Action.SESSION_VIEW)
+    if organisations is None:
         return select(Delivery)
-    scopes = [grant.scope for grant in actor.grants if may(actor, Action.SESSION_VIEW, grant.scope)]
-    organisations = [int(scope.removeprefix("organisation:")) for scope in scopes if scope.startswith("organisation:")]
-    if not organisations:
-        authorize(actor, Action.SESSION_VIEW)
     names = select(Requestor.name).where(Requestor.organisation_id.in_(organisations))
     return select(Delivery).where(Delivery.requestor_name.in_(names))
 
