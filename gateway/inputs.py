@@ -5,7 +5,7 @@ One frozen dataclass per object is what forms, the JSON API and commands validat
 """
 
 from collections.abc import Callable, Mapping
-from typing import Self
+from typing import Protocol, Self
 
 
 class Message(str):
@@ -84,6 +84,25 @@ class Errors:
         """Raise `InvalidInputError` if there are errors."""
         if self._errors:
             raise InvalidInputError(self._errors)
+
+
+class Checked(Protocol):
+    """An input that can look at itself."""
+
+    def check(self, errors: Errors) -> None:
+        """Note what breaks a rule."""
+        ...
+
+
+def demand_valid(value: Checked) -> None:
+    """Demand that an input breaks no rule.
+
+    Raises:
+        InvalidInputError: it breaks some; all are told.
+    """
+    errors = Errors()
+    value.check(errors)
+    errors.raise_if_any()
 
 
 def demand_reason(reason: str | None) -> None:

@@ -19,7 +19,7 @@ from ..authorization import Action, authorize
 from ..config import AUTH_METHODS, PERMISSION_OPTIONS, ConfigurationError, GatewayConfig, Problem, RequestorConfig
 from ..configuration_text import dump
 from ..custody.service import Custody
-from ..inputs import Errors, InvalidInputError
+from ..inputs import InvalidInputError, demand_valid
 from ..models import AuthMethod, PermissionKind, RequestorState
 from ..options import Options
 from ..permissions import NO_PERMISSIONS, Permissions
@@ -360,9 +360,7 @@ class RequestorFiles:
         try:
             self._requestors.check_permissions(one.name, missing)
             if here is None:
-                errors = Errors()
-                NewRequestor(one.name).check(errors)
-                errors.raise_if_any()
+                demand_valid(NewRequestor(one.name))
         except InvalidInputError as error:
             problems += error.errors.values()
         differs = not is_held or missing != NO_PERMISSIONS or extra != NO_PERMISSIONS

@@ -18,12 +18,12 @@ from idemix.scheme.configuration import Configuration
 
 from ..actor import Actor
 from ..audit.service import Audit
-from ..authorization import Action, authorize, may, may_anywhere, organisation_scope
+from ..authorization import Action, authorize, may_anywhere, organisation_scope, organisations_within
 from ..changes import Changes, Topic, announce
 from ..custody.errors import CustodyError
 from ..custody.service import Custody
 from ..database import Database
-from ..inputs import ConflictError, Errors, InvalidInputError, Message, NotFoundError, demand_reason
+from ..inputs import ConflictError, Errors, InvalidInputError, Message, NotFoundError, demand_reason, demand_valid
 from ..models import (
     AuthMethod,
     EnvelopeKind,
@@ -154,9 +154,7 @@ class Requestors:
             InvalidInputError: a field breaks a rule, or the name is taken.
         """
         authorize(actor, Action.REQUESTOR_EDIT, organisation_scope(new.details.organisation_id))
-        errors = Errors()
-        new.check(errors)
-        errors.raise_if_any()
+        demand_valid(new)
 
         def work(session: Session) -> RequestorInfo:
             _check_organisation(session, new.details.organisation_id)
@@ -199,9 +197,7 @@ class Requestors:
             ConflictError: it was changed since.
         """
         authorize(actor, Action.REQUESTOR_EDIT, organisation_scope(details.organisation_id))
-        errors = Errors()
-        details.check(errors)
-        errors.raise_if_any()
+        demand_valid(details)
 
         def change(session: Session, row: Requestor) -> None:
             _check_organisation(session, details.organisation_id)
@@ -436,9 +432,7 @@ class Requestors:
             PermissionDeniedError, NotFoundError, ConflictError: as for `update`.
             InvalidInputError: a field breaks a rule.
         """
-        errors = Errors()
-        limits.check(errors)
-        errors.raise_if_any()
+        demand_valid(limits)
 
         def change(_session: Session, row: Requestor) -> None:
             row.limits = limits.to_json()
@@ -454,9 +448,7 @@ class Requestors:
             PermissionDeniedError, NotFoundError, ConflictError: as for `update`.
             InvalidInputError: a field breaks a rule.
         """
-        errors = Errors()
-        constraints.check(errors)
-        errors.raise_if_any()
+        demand_valid(constraints)
 
         def change(_session: Session, row: Requestor) -> None:
             row.constraints = constraints.to_json()
@@ -586,13 +578,8 @@ class Requestors:
     def _visible(self, actor: Actor) -> Any:
         """Select what the actor may see: everything, or the requestors of its organisations."""
         query = select(Requestor).options(*_WITH_ALL)
-        if may(actor, Action.REQUESTOR_VIEW):
-            return query
-        scopes = [grant.scope for grant in actor.grants if may(actor, Action.REQUESTOR_VIEW, grant.scope)]
-        organisations = [int(scope.removeprefix("organisation:")) for scope in scopes if scope.startswith("organisation:")]
-        if not organisations:
-            authorize(actor, Action.REQUESTOR_VIEW)
-        return query.where(Requestor.organisation_id.in_(organisations))
+        organisations = organisations_within(actor, Action.REQUESTOR_VIEW)
+        return query if organisations is None else query.where(Requestor.organisation_id.in_(organisations))
 
     def _change(
         self,
