@@ -15,27 +15,21 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from gateway.actor import command_actor
-from gateway.database import upgrade
-from gateway.models import AuthMethod
 from gateway.permissions import Permissions
-from gateway.requestors.models import NewKey, NewRequestor
-from gateway.scheme_files import read_tree, write_tree
+from gateway.scheme_files import read_tree
 from idemix.revocation import Update
 from idemix.scheme.configuration import Configuration
 from idemix.wallet import UnsatisfiableRequestError, Wallet
-from irmahub.applications import services_of
 from irmahub.cli import command_line
-from irmahub.demo.processes import answers, free_address
+from irmahub.demo.processes import answers
 from irmahub.settings import Settings
 from irmahub.wallet_client import WalletClient
+from tests.support.installations import prepare_installation
 from tests.support.postgresql import PostgreSQL
 from tests.support.redis import running_redis
 from tests.support.revocation import SchemeServers
 from tests.support.sessions import BSN, ROOT, disclosure, issuance, root
-from tests.support.shared import shared
 
-ACTOR = command_actor("test")
 ASKED = disclosure([[BSN]], revocation=[str(ROOT)])
 HOLDERS = 8
 
@@ -92,28 +86,17 @@ def installation(postgresql: PostgreSQL, tmp_path_factory: pytest.TempPathFactor
     data = tmp_path_factory.mktemp("data")
     with running_redis() as redis_server:
         environment = {
-            "IRMAHUB_DATA_DIRECTORY": str(data),
-            "IRMAHUB_CONSOLE_ADDRESS": str(free_address(0)),
-            "IRMAHUB_GATEWAY_ADDRESS": str(free_address(0)),
             "IRMAHUB_REDIS_URL": redis_server.url,
             "IRMAHUB_DATABASE_URL": postgresql.create("revoking"),
             "IRMAHUB_WORKERS": "2",
         }
-        settings = Settings.from_environment(environment)
-        upgrade(settings.database_url)
-        write_tree(read_tree(shared("schemes", "irma-demo")), settings.schemes_directory / "irma-demo")
-        services = services_of(settings)
-        services.requestors.create(ACTOR, NewRequestor("shop"))
-        token = services.requestors.add_key(ACTOR, "shop", NewKey(AuthMethod.TOKEN)).secret
-        assert token is not None
-        services.requestors.set_permissions(ACTOR, "shop", Permissions(disclose=("*",), issue=("*",), revoke=(str(ROOT),)))
-        services.requestors.activate(ACTOR, "shop")
-        services.close()
+        prepared = prepare_installation(data, environment, permissions=Permissions(disclose=("*",), issue=("*",), revoke=(str(ROOT),)))
+        settings = prepared.settings
         configuration, problems = Configuration.load([read_tree(settings.schemes_directory / "irma-demo")], now=int(time.time()))
         assert not problems
         with (data / "log").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "irmahub", "serve"], env=os.environ | environment, stdout=log, stderr=subprocess.STDOUT
+                [sys.executable, "-m", "irmahub", "serve"], env=os.environ | prepared.environment, stdout=log, stderr=subprocess.STDOUT
             )
         try:
             deadline = time.monotonic() + 90
@@ -121,7 +104,7 @@ def installation(postgresql: PostgreSQL, tmp_path_factory: pytest.TempPathFactor
                 assert process.poll() is None, (data / "log").read_text()
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
-            made = Installation(settings, environment, token, configuration)
+            made = Installation(settings, prepared.environment, prepared.token, configuration)
             yield made
             for connection in made.connections:
                 connection.close()

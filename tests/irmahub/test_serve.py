@@ -14,19 +14,16 @@ import httpx
 import pytest
 
 from gateway.actor import command_actor
-from gateway.database import prepare_file, upgrade
-from gateway.models import AuthMethod
 from gateway.permissions import Permissions
-from gateway.requestors.models import NewKey, NewRequestor
-from gateway.scheme_files import read_tree, write_tree
+from gateway.scheme_files import read_tree
 from idemix.scheme.configuration import Configuration
 from idemix.wallet import Wallet
 from irmahub.applications import services_of
-from irmahub.demo.processes import answers, free_address
+from irmahub.demo.processes import answers
 from irmahub.settings import Settings
 from irmahub.wallet_client import WalletClient
+from tests.support.installations import prepare_installation
 from tests.support.redis import RedisServer, running_redis
-from tests.support.shared import shared
 
 CARD = "irma-demo.RU.studentCard"
 ISSUANCE = {
@@ -70,27 +67,13 @@ def redis_server() -> Iterator[RedisServer]:
 @pytest.fixture(scope="module")
 def running(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     data = tmp_path_factory.mktemp("data")
-    environment = {
-        "IRMAHUB_DATA_DIRECTORY": str(data),
-        "IRMAHUB_CONSOLE_ADDRESS": str(free_address(0)),
-        "IRMAHUB_GATEWAY_ADDRESS": str(free_address(0)),
-        "IRMAHUB_REDIS_URL": redis_server.url,
-        "IRMAHUB_WORKERS": "2",
-    }
-    settings = Settings.from_environment(environment)
-    prepare_file(data / "irmahub.db")
-    upgrade(settings.database_url)
-    write_tree(read_tree(shared("schemes", "mutant-base", "irma-demo")), settings.schemes_directory / "irma-demo")
-    services = services_of(settings)
-    services.requestors.create(ACTOR, NewRequestor("shop"))
-    token = services.requestors.add_key(ACTOR, "shop", NewKey(AuthMethod.TOKEN)).secret
-    assert token is not None
-    services.requestors.set_permissions(ACTOR, "shop", Permissions(disclose=("*",), issue=("*",)))
-    services.requestors.activate(ACTOR, "shop")
-    services.close()
+    permissions = Permissions(disclose=("*",), issue=("*",))
+    environment = {"IRMAHUB_REDIS_URL": redis_server.url, "IRMAHUB_WORKERS": "2"}
+    made = prepare_installation(data, environment, permissions=permissions, scheme=("mutant-base", "irma-demo"))
+    settings, token = made.settings, made.token
     with (data / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "irmahub", "serve"], env=os.environ | environment, stdout=log, stderr=subprocess.STDOUT
+            [sys.executable, "-m", "irmahub", "serve"], env=os.environ | made.environment, stdout=log, stderr=subprocess.STDOUT
         )
     try:
         deadline = time.monotonic() + 60

@@ -13,19 +13,17 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateway.database import Database, prepare_file, upgrade
-from gateway.models import AuthMethod, SessionRecord
+from gateway.database import Database
+from gateway.models import SessionRecord
 from gateway.permissions import Permissions
-from gateway.requestors.models import NewKey, NewRequestor
-from gateway.scheme_files import read_tree, write_tree
-from irmahub.applications import services_of
 from irmahub.demo.processes import answers, free_address
 from irmahub.settings import Settings
 from tests.gateway.test_metrics import samples
-from tests.irmahub.test_serve import ACTOR, DISCLOSURE, ISSUANCE
+from tests.irmahub.test_serve import DISCLOSURE, ISSUANCE
+from tests.support.installations import prepare_installation
 from tests.support.processes import wait_until
 from tests.support.requestor_server import RequestorServer, running_requestor_server
-from tests.support.shared import ROOT, shared
+from tests.support.shared import ROOT
 
 #: A server whose `/slow` takes two seconds, which goes on taking requests for one second once it was asked to stop.
 PROGRAM = """
@@ -98,25 +96,10 @@ class Installation:
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Installation:
-    environment = {
-        "IRMAHUB_DATA_DIRECTORY": str(tmp_path / "data"),
-        "IRMAHUB_CONSOLE_ADDRESS": str(free_address(0)),
-        "IRMAHUB_GATEWAY_ADDRESS": str(free_address(0)),
-        "IRMAHUB_METRICS_ADDRESS": str(free_address(0)),
-        "IRMAHUB_DRAIN_SECONDS": "1",
-    }
-    settings = Settings.from_environment(environment)
-    prepare_file(settings.data_directory / "irmahub.db")
-    upgrade(settings.database_url)
-    write_tree(read_tree(shared("schemes", "mutant-base", "irma-demo")), settings.schemes_directory / "irma-demo")
-    services = services_of(settings)
-    services.requestors.create(ACTOR, NewRequestor("shop"))
-    token = services.requestors.add_key(ACTOR, "shop", NewKey(AuthMethod.TOKEN)).secret
-    assert token is not None
-    services.requestors.set_permissions(ACTOR, "shop", Permissions(disclose=("*",), issue=("*",)))
-    services.requestors.activate(ACTOR, "shop")
-    services.close()
-    return Installation(settings, environment, token)
+    environment = {"IRMAHUB_METRICS_ADDRESS": str(free_address(0)), "IRMAHUB_DRAIN_SECONDS": "1"}
+    permissions = Permissions(disclose=("*",), issue=("*",))
+    made = prepare_installation(tmp_path / "data", environment, permissions=permissions, scheme=("mutant-base", "irma-demo"))
+    return Installation(made.settings, made.environment, made.token)
 
 
 @pytest.fixture
