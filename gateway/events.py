@@ -1,11 +1,11 @@
 """Live status events: from the store's changes to streams of server-sent events.
 
-One `EventHub` per process listens to the store and hands each change to the streams of that session. A stream costs a few
-hundred bytes and no thread: the server attaches a callable to it and is called when there is something to send. Under a
-server or test client that iterates, it is an ordinary iterable of bytes.
+One `EventHub` per process opens streams and subscribes each to its session in the store. A stream costs a few hundred bytes and no
+thread: the server attaches a callable to it and is called when there is something to send. Under a server or test client that
+iterates, it is an ordinary iterable of bytes.
 
-Where the store was away for a while, changes may have passed unheard. The hub then reads how each session stands that
-somebody listens to, and tells what is new; a session that the store lost ends its streams.
+Where the store was away for a while, changes may have passed unheard. The hub then reads for each stream how its session stands,
+and tells what is new; a session that the store lost ends its streams.
 
 Source: irmago `irma/server/irmaserver/helpers.go` (`eventServer`, `serverSentEventsHandler`).
 """
@@ -13,8 +13,8 @@ Source: irmago `irma/server/irmaserver/helpers.go` (`eventServer`, `serverSentEv
 import json
 import queue
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final, Protocol
 
 from .stores.base import SessionStore, StatusChange, UnknownSessionError, status_change
@@ -118,6 +118,11 @@ class EventStream:
                 self._emit(None)
         self.close()
 
+    @property
+    def is_ended(self) -> bool:
+        """Whether nothing more comes."""
+        return self._is_ended
+
     def push(self, message: bytes) -> None:
         """Send a message that is no change of a session."""
         with self._lock:
@@ -142,65 +147,55 @@ class EventStream:
 
 
 class EventHub:
-    """Hands the store's changes to the streams of this process."""
+    """Opens the streams of this process, and hands them the store's changes."""
 
     def __init__(self, store: SessionStore) -> None:
         self._store = store
         self._lock = threading.Lock()
-        self._streams: defaultdict[str, set[EventStream]] = defaultdict(set)
-        self._unsubscribe = store.subscribe(self._receive)
+        self._unsubscribing: dict[EventStream, Callable[[], None]] = {}
 
     def open(self, client_token: str, render: Callable[[StatusChange], Any], known: StatusChange | None = None) -> EventStream:
-        """Start listening to a session; `known` is how it stood just before."""
+        """Start listening to a session; `known` is how it stood just before.
+
+        Raises:
+            StoreError: the store cannot be reached.
+        """
         stream = EventStream(self, client_token, render, known)
+        unsubscribe = self._store.subscribe(client_token, partial(self._receive, client_token, stream))
         with self._lock:
-            self._streams[client_token].add(stream)
+            self._unsubscribing[stream] = unsubscribe
+        if stream.is_ended:
+            # By a change that came before there was anything to remove.
+            stream.close()
         return stream
 
-    def remove(self, client_token: str, stream: EventStream) -> None:
+    def remove(self, _client_token: str, stream: EventStream) -> None:
         """Stop listening; called by the stream."""
         with self._lock:
-            streams = self._streams.get(client_token)
-            if streams is not None:
-                streams.discard(stream)
-                if not streams:
-                    del self._streams[client_token]
+            unsubscribe = self._unsubscribing.pop(stream, None)
+        if unsubscribe is not None:
+            unsubscribe()
 
     @property
     def listeners(self) -> int:
         """How many streams are open."""
-        with self._lock:
-            return sum(len(streams) for streams in self._streams.values())
+        return len(self._unsubscribing)
 
     def close(self) -> None:
         """Stop listening to the store."""
-        self._unsubscribe()
+        for stream in tuple(self._unsubscribing):
+            stream.close()
 
-    def _receive(self, change: StatusChange | None) -> None:
-        if change is None:
-            self._read_all()
-            return
-        for stream in self._streams_of(change.client_token):
-            stream.receive(change)
-
-    def _read_all(self) -> None:
-        """Read how every session stands that somebody listens to.
+    def _receive(self, client_token: str, stream: EventStream, change: StatusChange | None) -> None:
+        """Hand a change to a stream; where some may have been missed, read how the session stands.
 
         Raises:
             StoreError: the store is away again.
         """
-        with self._lock:
-            tokens = tuple(self._streams)
-        for token in tokens:
+        if change is None:
             try:
-                change = status_change(self._store.get_by_client_token(token))
+                change = status_change(self._store.get_by_client_token(client_token))
             except UnknownSessionError:
-                for stream in self._streams_of(token):
-                    stream.end()
-            else:
-                for stream in self._streams_of(token):
-                    stream.receive(change)
-
-    def _streams_of(self, client_token: str) -> tuple[EventStream, ...]:
-        with self._lock:
-            return tuple(self._streams.get(client_token, ()))
+                stream.end()
+                return
+        stream.receive(change)

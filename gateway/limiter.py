@@ -13,13 +13,12 @@ import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Any, Final, Protocol
-
-import redis
+from typing import Final, Protocol
 
 from .requestors.limits import Limits
 from .stores.base import SessionStore
-from .stores.redis import RedisStore, reported
+from .stores.commands import Commands, Script
+from .stores.redis import RedisStore
 
 MINUTE: Final = 60_000_000
 SECOND: Final = 1_000_000
@@ -204,7 +203,7 @@ class MemoryLimiter:
 
 #: KEYS: bucket, day, request; ARGV: now, interval, burst, quota, milliseconds to live of the day, whether requests are remembered,
 #: milliseconds of that. Gives which limit refuses (0 for none) and the microseconds to wait.
-_TAKE: Final = """
+_TAKE: Final = Script("""
 local now, interval, burst, quota = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 if ARGV[6] == '1' then
   local left = redis.call('PTTL', KEYS[3])
@@ -226,16 +225,16 @@ if quota > 0 then
 end
 if ARGV[6] == '1' then redis.call('SET', KEYS[3], '1', 'PX', ARGV[7]) end
 return {0, '0'}
-"""
+""")
 
-_GIVE_BACK: Final = """
+_GIVE_BACK: Final = Script("""
 local interval = tonumber(ARGV[2])
 local full = redis.call('GET', KEYS[1])
 if interval > 0 and full then redis.call('SET', KEYS[1], string.format('%.0f', tonumber(full) - interval), 'KEEPTTL') end
 if tonumber(ARGV[4]) > 0 and tonumber(redis.call('GET', KEYS[2]) or '0') > 0 then redis.call('DECR', KEYS[2]) end
 if ARGV[6] == '1' then redis.call('DEL', KEYS[3]) end
 return 0
-"""
+""")
 
 _LIMITS: Final = (None, Exceeded.REPLAYED, Exceeded.RATE, Exceeded.DAY)
 
@@ -244,26 +243,23 @@ class RedisLimiter:
     """A `Limiter` that all workers share, and that outlives them.
 
     Args:
-        client: the connection pool; it decodes no responses.
+        commands: sends them.
         prefix: goes before every key, for servers whose access lists ask it.
     """
 
-    def __init__(self, client: redis.Redis, prefix: str = "") -> None:
+    def __init__(self, commands: Commands, prefix: str = "") -> None:
         self._prefix = prefix
-        self._take: Any = client.register_script(_TAKE)
-        self._give_back: Any = client.register_script(_GIVE_BACK)
+        self._commands = commands
 
     def take(self, ticket: Ticket) -> Refusal | None:
-        with reported():
-            number, wait = self._take(keys=self._keys(ticket), args=_arguments(ticket))
+        number, wait = self._commands.run(_TAKE, self._keys(ticket), _arguments(ticket))
         limit = _LIMITS[number]
         if limit is None:
             return None
         return Refusal(limit, seconds(ticket.day_ends - ticket.now if limit is Exceeded.DAY else int(wait)))
 
     def give_back(self, ticket: Ticket) -> None:
-        with reported():
-            self._give_back(keys=self._keys(ticket), args=_arguments(ticket))
+        self._commands.run(_GIVE_BACK, self._keys(ticket), _arguments(ticket))
 
     def _keys(self, ticket: Ticket) -> list[str]:
         prefix = f"{self._prefix}limit"
@@ -286,4 +282,4 @@ def _arguments(ticket: Ticket) -> list[int]:
 
 def limiter_beside(store: SessionStore) -> Limiter:
     """The limiter that reaches as far as a store of sessions does: over all workers in Redis, or within one process."""
-    return RedisLimiter(store.client, store.prefix) if isinstance(store, RedisStore) else MemoryLimiter()
+    return RedisLimiter(store.commands, store.prefix) if isinstance(store, RedisStore) else MemoryLimiter()

@@ -2,7 +2,7 @@
 
 A store keeps whole sessions, found by either token. A change is a compare-and-set on the session's revision, so that of
 two workers that handle one session at once only one succeeds; the other loads it again. Each store also carries status
-changes to whoever listens, in this process or in another.
+changes to whoever listens to the session, in this process or in another.
 """
 
 from collections.abc import Callable, Mapping
@@ -97,7 +97,7 @@ class SessionStore(Protocol):
         expires_at: datetime,
         change: StatusChange | None = None,
     ) -> None:
-        """Replace a session, if its stored revision is still `expected_revision`; then tell all listeners, in all processes.
+        """Replace a session, if its stored revision is still `expected_revision`; then tell its listeners, in all processes.
 
         Args:
             session: the changed session; its revision is larger than the expected one.
@@ -124,11 +124,17 @@ class SessionStore(Protocol):
         """
         ...
 
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Have `listener` called for every change of any session, from whatever thread learns of it; returns what ends that.
+    def subscribe(self, client_token: str, listener: Listener) -> Callable[[], None]:
+        """Have `listener` called for every change of a session from now on, from whatever thread learns of it.
 
         Where changes may have been missed, because the store was away for a while, it is called with None; a `StoreError` that it
         raises then has it called so again.
+
+        Returns:
+            What ends that; it may be called more than once.
+
+        Raises:
+            StoreError: the store cannot be reached.
         """
         ...
 

@@ -34,7 +34,7 @@ class MemoryStore:
         self._client_tokens: dict[str, str] = {}
         self._deadlines: list[tuple[datetime, str]] = []
         self._expiries: list[tuple[datetime, str]] = []
-        self._listeners: list[Listener] = []
+        self._listeners: dict[str, list[Listener]] = {}
         self._running: dict[str, dict[str, datetime]] = {}
 
     def add(self, session: Session, *, deadline: datetime, expires_at: datetime, at_most: int | None = None) -> None:
@@ -77,7 +77,7 @@ class MemoryStore:
                 raise StoreConflictError("the session was changed meanwhile")
             self._keep(session, deadline, expires_at)
         if change is not None:
-            for listener in tuple(self._listeners):
+            for listener in tuple(self._listeners.get(session.client_token, ())):
                 listener(change)
 
     def overdue(self, now: datetime, limit: int) -> list[str]:
@@ -98,12 +98,16 @@ class MemoryStore:
         with self._lock:
             return list(self._running.get(requestor, ()))
 
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
-        self._listeners.append(listener)
+    def subscribe(self, client_token: str, listener: Listener) -> Callable[[], None]:
+        with self._lock:
+            listeners = self._listeners.setdefault(client_token, [])
+            listeners.append(listener)
 
         def unsubscribe() -> None:
-            with suppress(ValueError):
-                self._listeners.remove(listener)
+            with self._lock, suppress(ValueError):
+                listeners.remove(listener)
+                if not listeners:
+                    del self._listeners[client_token]
 
         return unsubscribe
 

@@ -39,7 +39,7 @@ PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     PROOF: ("idemix.verification:verify_proof_list", "idemix.session.issuing:sign_credential", "idemix.cl.primes:find_prime"),
     "sessions written as JSON": ("gateway.stores.redis:RedisStore._arguments",),
     "sessions read from JSON": ("gateway.stores.redis:_read",),
-    "Redis client": ("redis.client:Redis.execute_command",),
+    "Redis client": ("gateway.stores.commands:Commands.execute", "gateway.stores.commands:Commands.run"),
     "logging": ("structlog._base:BoundLoggerBase._proxy_to_logger",),
     "answers written as JSON": ("gateway.sessions:encode_json", "gateway.runtime:encode_json"),
     "archive: noting": ("gateway.archive.service:Archive._note",),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gateway.limiter import MINUTE, Exceeded, Limiter, MemoryLimiter, RedisLimiter, Refusal, Ticket, full_at, limiter_beside
 from gateway.requestors.limits import Limits
 from gateway.stores.base import StoreError
+from gateway.stores.commands import Commands
 from gateway.stores.memory import MemoryStore
 from gateway.stores.redis import RedisStore
 from tests.support.clock import START, SettableClock
@@ -25,7 +26,7 @@ def limiter(request: pytest.FixtureRequest) -> Limiter:
         return MemoryLimiter()
     server: RedisServer = request.getfixturevalue("redis_server")
     server.client().flushall()
-    return RedisLimiter(server.client(), "gateway:")
+    return RedisLimiter(Commands(server.client()), "gateway:")
 
 
 def ticket(limits: Limits, after: float = 0, request: bytes | None = b"request", name: str = "shop") -> Ticket:
@@ -164,8 +165,8 @@ def test_counts_outlive_the_worker_and_end_by_themselves(redis_server: RedisServ
     client = redis_server.client()
     client.flushall()
     limits = Limits(rate_per_minute=1, burst=1, sessions_per_day=1, replay_window_seconds=60)
-    assert RedisLimiter(redis_server.client()).take(ticket(limits)) is None
-    refusal = RedisLimiter(redis_server.client()).take(ticket(limits))
+    assert RedisLimiter(Commands(redis_server.client())).take(ticket(limits)) is None
+    refusal = RedisLimiter(Commands(redis_server.client())).take(ticket(limits))
     assert refusal is not None
     keys = list(client.scan_iter())
     assert len(keys) == 3
@@ -173,7 +174,7 @@ def test_counts_outlive_the_worker_and_end_by_themselves(redis_server: RedisServ
 
 
 def test_without_redis_nothing_passes(own_redis: RedisServer) -> None:
-    limiter = RedisLimiter(own_redis.client())
+    limiter = RedisLimiter(Commands(own_redis.client()))
     own_redis.stop()
     with pytest.raises(StoreError):
         limiter.take(ticket(Limits(rate_per_minute=1)))

@@ -25,9 +25,16 @@ from irmahub.server import Sites, listen, serve
 from irmahub.settings import Address
 
 class Store:
-    def subscribe(self, listener):
-        self.listener = listener
-        return lambda: None
+    def __init__(self):
+        self.listeners = {}
+
+    def subscribe(self, token, listener):
+        self.listeners.setdefault(token, []).append(listener)
+        return lambda: self.listeners[token].remove(listener)
+
+    def tell(self, change):
+        for listener in tuple(self.listeners[change.client_token]):
+            listener(change)
 
 store = Store()
 hub = EventHub(store)
@@ -40,8 +47,8 @@ def application(environ, start_response):
         start_response("200 OK", [("Content-Type", "text/event-stream")])
         return hub.open(path[8:], status_data)
     if path.startswith("/finish/"):
-        store.listener(StatusChange(path[8:], Status.CONNECTED))
-        store.listener(StatusChange(path[8:], Status.DONE))
+        store.tell(StatusChange(path[8:], Status.CONNECTED))
+        store.tell(StatusChange(path[8:], Status.DONE))
         start_response("204 No Content", [])
         return []
     if path == "/listeners":

@@ -75,8 +75,8 @@ def certificate(tmp_path: Path) -> tuple[Path, Path]:
 def keeps_a_session(store: RedisStore) -> None:
     """A session is stored, found, changed, and the change told."""
     heard: list[StatusChange | None] = []
-    store.subscribe(heard.append)
     made = add(store)
+    store.subscribe(made.client_token, heard.append)
     assert store.get_by_requestor_token(made.requestor_token) == made
     change = StatusChange(made.client_token, Status.DONE)
     tell(store, made, change)
@@ -156,8 +156,8 @@ def test_sentinels_lead_to_the_replica_when_the_server_dies(tmp_path: Path, cloc
         wait_until(lambda: sentinel.sentinel_masters()["hub"]["num-slaves"] == 1, "the sentinel to know the replica")
         store = RedisStore(redis_from_url(f"redis+sentinel://127.0.0.1:{watcher}/hub/0?sentinel_password={QUOTED}"), clock)
         heard: list[StatusChange | None] = []
-        store.subscribe(heard.append)
         made = add(store)
+        store.subscribe(made.client_token, heard.append)
         wait_until(lambda: replica.dbsize() == 3, "the session to reach the replica")
         server.kill()
         server.wait()

@@ -77,8 +77,9 @@ def test_overdue(store: SessionStore) -> None:
 
 def test_listeners(store: SessionStore) -> None:
     heard: list[StatusChange | None] = []
-    stop = store.subscribe(heard.append)
-    made = add(store)
+    made, another = add(store), add(store, 2)
+    stop = store.subscribe(made.client_token, heard.append)
+    tell(store, another, StatusChange(another.client_token, Status.DONE))
     change = StatusChange(made.client_token, Status.DONE, {"u": "https://x", "irmaqr": "signing"})
     after = tell(store, made, change)
     wait_until(lambda: heard == [change], "the change to arrive")
@@ -148,7 +149,7 @@ def test_the_listener_takes_up_a_lost_connection(clock: SettableClock) -> None:
     with running_redis() as server:
         store = RedisStore(server.client(), clock)
         heard: list[StatusChange | None] = []
-        store.subscribe(heard.append)
+        store.subscribe(session().client_token, heard.append)
         server.stop()
         server.start()
         wait_until(lambda: heard == [None], "the word that changes may have been missed")
