@@ -6,7 +6,7 @@ Source: irmago `irma/requests.go` (BaseRequest, DisclosureRequest).
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import ClassVar, Final, TypedDict
+from typing import Any, ClassVar, Final, Self, TypedDict
 
 from gmpy2 import mpz
 
@@ -15,7 +15,7 @@ from ..integers import decode_integer, encode_integer
 from ..json_text import WrittenFloat
 from ..protocol_version import ProtocolVersion
 from ..scheme.identifiers import CredentialTypeId
-from .condiscon import ConDisCon, Labels, UncheckedConDisCon, attribute_requests, condiscon_to_json
+from .condiscon import ConDisCon, Labels, UncheckedConDisCon, attribute_requests, condiscon_from_json, condiscon_to_json
 from .reading import INT64, UINT64, Fields, RequestRuleError, as_integer, as_object, as_text_map
 
 
@@ -47,6 +47,12 @@ class NonRevocationRequest:
         if self.updates:
             result["updates"] = {str(counter): update for counter, update in self.updates.items()}
         return result
+
+    @classmethod
+    def restored(cls, value: Mapping[str, Any]) -> Self:
+        """Read what `to_json` wrote."""
+        updates = {int(counter): update for counter, update in value.get("updates", {}).items()}
+        return cls(value.get("tolerance", 0), updates)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +108,32 @@ class SessionRequest:
     def to_json(self) -> dict[str, object]:
         """Write the request as the reference does: fields without value left out."""
         return {"@context": self.LD_CONTEXT, **self._base_to_json(), **self._disclosure_to_json()}
+
+    @classmethod
+    def restored(cls, value: Mapping[str, Any]) -> Self:
+        """Read what `to_json` wrote, without checking again what was checked when it was read first."""
+        context, nonce, version = value.get("context"), value.get("nonce"), value.get("protocolVersion")
+        revocation = value.get("revocation", {}).items()
+        return cls(
+            disclose=condiscon_from_json(value.get("disclose", ())),
+            labels={int(index): texts for index, texts in value.get("labels", {}).items()},
+            skip_expiry_check=tuple(map(CredentialTypeId, value.get("skipExpiryCheck", ()))),
+            context=None if context is None else decode_integer(context, "context"),
+            nonce=None if nonce is None else decode_integer(nonce, "nonce"),
+            protocol_version=None if version is None else ProtocolVersion.parse(version),
+            revocation={CredentialTypeId(type_id): NonRevocationRequest.restored(wanted) for type_id, wanted in revocation},
+            legacy_type=value.get("type", ""),
+            dev_mode=value.get("devMode", False),
+            client_return_url=value.get("clientReturnUrl", ""),
+            augment_return_url=value.get("augmentReturnUrl", False),
+            host=value.get("host", ""),
+            **cls._own_arguments(value),
+        )
+
+    @classmethod
+    def _own_arguments(cls, _value: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments that a type has besides those of all types, from what `to_json` wrote."""
+        return {}
 
     def _base_to_json(self) -> dict[str, object]:
         result: dict[str, object] = {}

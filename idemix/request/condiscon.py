@@ -3,9 +3,9 @@
 Source: irmago `irma/requests.go` (AttributeConDisCon, AttributeDisCon, AttributeCon, AttributeRequest).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 
 from ..scheme.identifiers import AttributeTypeId, CredentialTypeId
 from .reading import Fields, RequestRuleError, as_list, as_text
@@ -44,6 +44,17 @@ class AttributeRequest:
         if self.not_null:
             result["notNull"] = True
         return result
+
+    @classmethod
+    def restored(cls, value: str | Mapping[str, Any]) -> Self:
+        """Read what `to_json` wrote."""
+        if isinstance(value, str):
+            return cls(_attribute_or_credential(value))
+        return cls(_attribute_or_credential(value["type"]), value.get("value"), value.get("notNull", False))
+
+
+def _attribute_or_credential(text: str) -> AttributeTypeId | CredentialTypeId:
+    return AttributeTypeId(text) if text.count(".") + 1 == AttributeTypeId.PARTS else CredentialTypeId(text)
 
 
 #: All of these attributes; empty: nothing, which makes the disjunction around it optional.
@@ -153,9 +164,9 @@ def condiscon_to_json(condiscon: ConDisCon) -> list[list[list[str | dict[str, ob
     return [[[attribute.to_json() for attribute in con] for con in discon] for discon in condiscon]
 
 
-def condiscon_from_json(value: object) -> ConDisCon:
+def condiscon_from_json(value: Iterable[Any]) -> ConDisCon:
     """Read what `condiscon_to_json` wrote, and check no rules: what was disclosed in a session need not follow them."""
-    return UncheckedConDisCon(value).unchecked()
+    return tuple([tuple([tuple([AttributeRequest.restored(attribute) for attribute in con]) for con in discon]) for discon in value])
 
 
 def attribute_requests(condiscon: ConDisCon) -> Iterator[tuple[str, AttributeRequest]]:

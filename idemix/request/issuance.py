@@ -5,7 +5,7 @@ Source: irmago `irma/requests.go` (IssuanceRequest, CredentialRequest).
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 from ..errors import MalformedRequestError
 from ..scheme.identifiers import CredentialTypeId, PublicKeyId
@@ -91,6 +91,20 @@ class CredentialRequest:
             result["sdJwtBatchSize"] = self.sd_jwt_batch_size
         return result
 
+    @classmethod
+    def restored(cls, value: Mapping[str, Any]) -> Self:
+        """Read what `to_json` wrote."""
+        return cls(
+            credential_type=CredentialTypeId(value["credential"]),
+            attributes=value["attributes"],
+            expires_at=value.get("validity"),
+            key_counter=value.get("keyCounter", 0),
+            revocation_key=value.get("revocationKey", ""),
+            revocation_supported=value.get("revocationSupported", False),
+            random_blind_ids=tuple(value.get("randomblindIDs", ())),
+            sd_jwt_batch_size=value.get("sdJwtBatchSize", 0),
+        )
+
 
 def read_credentials(items: Iterable[tuple[str, object]]) -> tuple[tuple[str, CredentialRequest], ...]:
     """Read credential requests with their paths.
@@ -149,3 +163,7 @@ class IssuanceRequest(SessionRequest):
 
     def to_json(self) -> dict[str, object]:
         return {**SessionRequest.to_json(self), "credentials": [credential.to_json() for credential in self.credentials]}
+
+    @classmethod
+    def _own_arguments(cls, value: Mapping[str, Any]) -> dict[str, Any]:
+        return {"credentials": tuple(map(CredentialRequest.restored, value["credentials"]))}

@@ -41,6 +41,8 @@ def parse_json(body: bytes | str, where: str = "body") -> object:
 
 def readable(text: str) -> str:
     """Replace the half of a surrogate pair, which JSON can write but which is no text, by U+FFFD."""
+    if text.isascii():
+        return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

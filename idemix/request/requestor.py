@@ -6,7 +6,7 @@ Source: irmago `irma/server/api.go` (ParseSessionRequest), `irma/requests.go` (R
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, Self
 
 from ..errors import MalformedRequestError
 from .base import SessionRequest
@@ -22,11 +22,8 @@ DEFAULT_VALIDITY: Final = 120
 
 _WRAPPER_FIELDS: Final = frozenset({"validity", "timeout", "callbackUrl", "nextSession", "request"})
 _Reader = Callable[[object, str], SessionRequest]
-_READERS: Final[Mapping[str, _Reader]] = {
-    DisclosureRequest.LD_CONTEXT: DisclosureRequest.from_json,
-    SignatureRequest.LD_CONTEXT: SignatureRequest.from_json,
-    IssuanceRequest.LD_CONTEXT: IssuanceRequest.from_json,
-}
+_TYPES: Final = {kind.LD_CONTEXT: kind for kind in (DisclosureRequest, SignatureRequest, IssuanceRequest)}
+_READERS: Final[Mapping[str, _Reader]] = {context: kind.from_json for context, kind in _TYPES.items()}
 _OLD_READERS: Final[tuple[_Reader, ...]] = (read_old_disclosure, read_old_signature, read_old_issuance)
 
 
@@ -61,6 +58,18 @@ class RequestorRequest:
             result["nextSession"] = {"url": self.next_session_url}
         result["request"] = self.request.to_json()
         return result
+
+    @classmethod
+    def restored(cls, value: Mapping[str, Any]) -> Self:
+        """Read what `to_json` wrote, without checking again what was checked when it was read first."""
+        request = value["request"]
+        return cls(
+            request=_TYPES[request["@context"]].restored(request),
+            validity_seconds=value.get("validity", DEFAULT_VALIDITY),
+            timeout_seconds=value.get("timeout", 0),
+            callback_url=value.get("callbackUrl", ""),
+            next_session_url=value["nextSession"]["url"] if "nextSession" in value else None,
+        )
 
 
 def parse_session_request(body: bytes | str | Mapping[str, object]) -> RequestorRequest:

@@ -3,8 +3,9 @@
 Source: irmago `irma/requests.go` (SignatureRequest).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from .base import DISCLOSURE_FIELDS, Action, SessionRequest, read_base, read_disclosure
 from .reading import Fields, RequestRuleError
@@ -40,3 +41,7 @@ class SignatureRequest(SessionRequest):
 
     def to_json(self) -> dict[str, object]:
         return {**SessionRequest.to_json(self), "message": self.message}
+
+    @classmethod
+    def _own_arguments(cls, value: Mapping[str, Any]) -> dict[str, Any]:
+        return {"message": value["message"]}

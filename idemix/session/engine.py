@@ -459,6 +459,8 @@ def client_view(session: Session) -> SessionRequest:
 def with_implicit_disclosure(session: Session) -> SessionRequest:
     """The session request as the answer must satisfy it: the app adds by itself what earlier sessions of the chain disclosed."""
     request = session.request.request
+    if not session.implicit_disclosure:
+        return request
     return replace(request, disclose=request.disclose + session.implicit_disclosure)
 
 

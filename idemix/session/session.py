@@ -12,7 +12,7 @@ from ..messages import SignedMessage
 from ..protocol_version import ProtocolVersion
 from ..request.base import Action
 from ..request.condiscon import ConDisCon, condiscon_from_json, condiscon_to_json
-from ..request.requestor import RequestorRequest, parse_session_request
+from ..request.requestor import RequestorRequest
 from ..verification import DisclosedAttributes, ProofStatus, disclosed_from_json
 from .pairing import SessionOptions
 from .result import SessionPointer, SessionResult
@@ -140,7 +140,7 @@ class Session:
             frontend_auth=FrontendAuth(value["FrontendAuth"]),
             client_auth=None if value["ClientAuth"] is None else ClientAuth(value["ClientAuth"]),
             requestor=value["Requestor"],
-            request=parse_session_request(value["Rrequest"]),
+            request=RequestorRequest.restored(value["Rrequest"]),
             implicit_disclosure=condiscon_from_json(value["ImplicitDisclosure"]),
             status=Status(value["Status"]),
             version=None if version is None else ProtocolVersion.parse(version),

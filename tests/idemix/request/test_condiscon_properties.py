@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idemix.errors import MalformedRequestError
-from idemix.request import AttributeRequest, Con, condiscon_to_json, parse_condiscon, parse_session_request
+from idemix.request import AttributeRequest, Con, RequestorRequest, condiscon_to_json, parse_condiscon, parse_session_request
 from idemix.request.condiscon import condiscon_from_json
 from idemix.scheme.identifiers import AttributeTypeId, CredentialTypeId
 from tests.support.sessions import DISCLOSURE, ISSUANCE, SIGNATURE
@@ -72,7 +72,9 @@ def test_any_object_is_a_request_or_refused(context: str | None, fields: dict[st
     refusal = refusal_of(parse_session_request, text)
     if refusal is None:
         parsed = parse_session_request(text)
-        assert parse_session_request(json.dumps(parsed.to_json())).to_json() == parsed.to_json()
+        written = json.dumps(parsed.to_json())
+        assert parse_session_request(written).to_json() == parsed.to_json()
+        assert RequestorRequest.restored(json.loads(written)) == parse_session_request(written)
     else:
         assert refusal.where
 

@@ -9,6 +9,7 @@ from idemix.errors import MalformedRequestError
 from idemix.request import (
     DisclosureRequest,
     IssuanceRequest,
+    RequestorRequest,
     RequestRuleError,
     SignatureRequest,
     parse_revocation_request,
@@ -17,7 +18,7 @@ from idemix.request import (
     revocation_from_claims,
 )
 from idemix.request.legacy import NotConvertibleError, to_old_json
-from tests.support.sessions import DISCLOSURE, ISSUANCE, STUDENT_CARD, disclosure, issuance, signature
+from tests.support.sessions import DISCLOSURE, ISSUANCE, SIGNATURE, STUDENT_CARD, disclosure, issuance, signature
 
 LEVEL = "irma-demo.RU.studentCard.level"
 REVOCATION = "https://irma.app/ld/request/revocation/v1"
@@ -40,6 +41,36 @@ def test_shapes(text: dict[str, Any], kind: type) -> None:
     parsed = parse_session_request(json.dumps(text))
     assert type(parsed.request) is kind
     assert parse_session_request(json.dumps(parsed.to_json()).encode()).to_json() == parsed.to_json()
+
+
+def test_a_request_is_restored_as_it_was() -> None:
+    base = {
+        "context": "AQ==",
+        "nonce": "",
+        "protocolVersion": "2.8",
+        "type": "disclosing",
+        "devMode": True,
+        "clientReturnUrl": "https://r?a=b",
+        "augmentReturnUrl": True,
+        "host": "h:1",
+        "labels": {"0": {"en": "level", "nl": "niveau"}, "-1": None},
+        "skipExpiryCheck": ["irma-demo.RU.studentCard"],
+        "revocation": {"irma-demo.MijnOverheid.root": {"tolerance": 9, "updates": {"2": {"sacc": 1.5}}}, "irma-demo.RU.studentCard": {}},
+        "disclose": [[[LEVEL, {"type": LEVEL, "value": "", "notNull": True}], []], [["irma-demo.RU.studentCard"]]],
+    }
+    credentials = [
+        {**STUDENT_CARD, "validity": 0, "keyCounter": 3, "revocationKey": "key", "revocationSupported": True},
+        {"credential": "irma-demo.RU.studentCard", "attributes": {"level": "é"}, "randomblindIDs": ["a"], "sdJwtBatchSize": 2},
+    ]
+    wrapper = {"validity": 5, "timeout": 6, "callbackUrl": "https://c", "nextSession": {"url": "https://n"}}
+    for request in (
+        {**base, "@context": DISCLOSURE},
+        {**base, "@context": SIGNATURE, "message": "m"},
+        {**base, "@context": ISSUANCE, "credentials": credentials},
+    ):
+        for whole in (request, {**wrapper, "request": request}):
+            parsed = parse_session_request(json.dumps(whole))
+            assert RequestorRequest.restored(json.loads(json.dumps(parsed.to_json()))) == parsed
 
 
 def test_wrapper_fields_and_their_defaults() -> None:
