@@ -58,13 +58,17 @@ class Permissions:
 
     def of(self, kind: PermissionKind) -> tuple[str, ...]:
         """The patterns of one kind."""
-        return {
-            PermissionKind.DISCLOSE: self.disclose,
-            PermissionKind.SIGN: self.sign,
-            PermissionKind.ISSUE: self.issue,
-            PermissionKind.REVOKE: self.revoke,
-            PermissionKind.HOST: self.host,
-        }[kind]
+        match kind:
+            case PermissionKind.DISCLOSE:
+                return self.disclose
+            case PermissionKind.SIGN:
+                return self.sign
+            case PermissionKind.ISSUE:
+                return self.issue
+            case PermissionKind.REVOKE:
+                return self.revoke
+            case PermissionKind.HOST:
+                return self.host
 
     def joined(self, other: "Permissions") -> "Permissions":
         """These and others together."""
@@ -189,13 +193,13 @@ class PermissionJudge:
         if isinstance(request, IssuanceRequest):
             for credential in request.credentials:
                 decision = self._decide(PermissionKind.ISSUE, str(credential.credential_type), credential_candidates)
-                empty = not self._rules(PermissionKind.ISSUE)
+                empty = not self._has_rules(PermissionKind.ISSUE)
                 reasons[len(decisions)] = NO_ISSUING if empty else f"{NO_ISSUING} for credential '{decision.subject}'"
                 decisions.append(decision)
         kind = PermissionKind.SIGN if isinstance(request, SignatureRequest) else PermissionKind.DISCLOSE
         for _, attribute in attribute_requests(request.disclose):
             decision = self._decide(kind, str(attribute.type), attribute_candidates)
-            reasons[len(decisions)] = decision.subject if self._rules(kind) else ""
+            reasons[len(decisions)] = decision.subject if self._has_rules(kind) else ""
             decisions.append(decision)
         host = self._decide_host(request.host or self._default_host)
         odd = bool(request.host) and host_is_odd(request.host)
@@ -207,21 +211,21 @@ class PermissionJudge:
         """Judge a revocation request: the permission for its credential type, then the issuer's private key."""
         decision = self._decide(PermissionKind.REVOKE, str(request.credential_type), credential_candidates)
         if decision.rule is None:
-            reason = decision.subject if self._rules(PermissionKind.REVOKE) else ""
+            reason = decision.subject if self._has_rules(PermissionKind.REVOKE) else ""
             return Refused(reason, decision, (decision,))
         problem = private_keys.problem(request.credential_type.issuer, revocation=True)
         return Permitted((decision,)) if problem is None else Refused(problem, decision, (decision,))
 
-    def _rules(self, kind: PermissionKind) -> list[Rule]:
-        return [
-            Rule(kind, pattern, origin)
-            for origin, permissions in ((Origin.REQUESTOR, self._permissions), (Origin.GLOBAL, self._global))
-            for pattern in permissions.of(kind)
-        ]
+    def _has_rules(self, kind: PermissionKind) -> bool:
+        return bool(self._permissions.of(kind) or self._global.of(kind))
 
     def _decide(self, kind: PermissionKind, identifier: str, candidates: Callable[[str], tuple[str, ...]]) -> Decision:
         allowing = candidates(identifier)
-        return Decision(kind, identifier, next((rule for rule in self._rules(kind) if rule.pattern in allowing), None))
+        for origin, permissions in ((Origin.REQUESTOR, self._permissions), (Origin.GLOBAL, self._global)):
+            for pattern in permissions.of(kind):
+                if pattern in allowing:
+                    return Decision(kind, identifier, Rule(kind, pattern, origin))
+        return Decision(kind, identifier, None)
 
     def _decide_host(self, host: str) -> Decision:
         patterns = self._permissions.host or (_escape(self._default_host),)

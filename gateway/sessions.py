@@ -54,6 +54,9 @@ RETRY_SECONDS: Final = 5
 
 NOT_ACTIVE: Final = "the requestor is not active any more"
 
+#: Kept, because `json.dumps` makes an encoder for each call that has options.
+_JSON: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+
 T = TypeVar("T")
 DirectorySource = Callable[[], RequestorDirectory]
 
@@ -104,7 +107,7 @@ class Answer:
 
 def encode_json(value: Any) -> bytes:
     """JSON as it is sent: without blanks, in UTF-8."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    return _JSON.encode(value).encode()
 
 
 class Sessions:

@@ -109,7 +109,8 @@ def _unknown_attributes(request: SessionRequest, configuration: Configuration) -
     for credential in _credentials(request):
         credential_type = configuration.credential_types.get(credential.credential_type)
         if credential_type is not None:
-            yield from (f"{credential_type.id}.{name}" for name in credential.attributes if credential_type.attribute(name) is None)
+            known = {attribute.attribute_id for attribute in credential_type.attributes}
+            yield from (f"{credential_type.id}.{name}" for name in credential.attributes if name not in known)
     for _, attribute in attribute_requests(request.disclose):
         credential_type = configuration.credential_types.get(attribute.credential_type)
         if credential_type is not None and not _has_attribute(credential_type, attribute.type):
@@ -163,8 +164,9 @@ def check_credential(credential: CredentialRequest, credential_type: CredentialT
         RequestRuleError: an attribute is unknown, missing, or one that requestors cannot set, or the list of random blind
             attributes is not the type's.
     """
+    known = {attribute.attribute_id for attribute in credential_type.attributes}
     for name in credential.attributes:
-        if credential_type.attribute(name) is None:
+        if name not in known:
             raise RequestRuleError(f"{where}.attributes.{name}", f"{credential_type.id} has no attribute {name}")
     for attribute in credential_type.attributes:
         if attribute.attribute_id not in credential.attributes:
