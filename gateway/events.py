@@ -183,7 +183,9 @@ class EventHub:
 
     def close(self) -> None:
         """Stop listening to the store."""
-        for stream in tuple(self._unsubscribing):
+        with self._lock:
+            streams = tuple(self._unsubscribing)
+        for stream in streams:
             stream.close()
 
     def _receive(self, client_token: str, stream: EventStream, change: StatusChange | None) -> None:
