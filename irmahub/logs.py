@@ -96,6 +96,19 @@ class _Output:
     debug = info = warning = error = critical = write
 
 
+def _from(level: str) -> Processor:
+    """Drop what is below a level."""
+    levels = logging.getLevelNamesMapping()
+    dropped = {name.lower() for name, number in levels.items() if number < levels[level.upper()]}
+
+    def drop(_logger: object, name: str, event: EventDict) -> EventDict:
+        if name in dropped:
+            raise structlog.DropEvent
+        return event
+
+    return drop
+
+
 _SHARED: Final = (
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
@@ -119,9 +132,8 @@ def configure_logs(level: str, form: str = "json") -> None:
         console = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
         renderer = [_write_error, _escape, console]
     structlog.configure(
-        processors=[*_SHARED, *renderer],
+        processors=[_from(level), *_SHARED, *renderer],
         logger_factory=_Output,
-        wrapper_class=structlog.make_filtering_bound_logger(level),
         # A command may configure twice, so that no logger keeps what it found first.
         cache_logger_on_first_use=False,
     )
