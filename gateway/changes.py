@@ -8,6 +8,7 @@ stay the truth, so that a lost message costs half a second and no more.
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from enum import Enum
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from idemix.clock import Clock, system_clock
 
-from .database import Database
+from .database import Database, RepeatedRead
 from .models import Change
 
 _log = logging.getLogger(__name__)
@@ -48,9 +49,12 @@ def announce(session: Session, topic: Topic, clock: Clock = system_clock) -> Non
     session.info.setdefault("announced", set()).add(topic)
 
 
+_COUNTERS: Final = select(Change.topic, Change.counter)
+
+
 def counters(session: Session) -> dict[str, int]:
     """Read all counters."""
-    return {row.topic: row.counter for row in session.execute(select(Change.topic, Change.counter))}
+    return {row.topic: row.counter for row in session.execute(_COUNTERS)}
 
 
 class Changes:
@@ -122,16 +126,18 @@ class Changes:
             self._seen = now
 
     def _watch(self) -> None:
-        while not self._stop.is_set():
-            self._wake.wait(self._interval)
-            self._wake.clear()
-            if self._stop.is_set():
-                return
-            try:
-                self.check()
-            except Exception:
-                # The database may be away for a while; what is in memory stays in force until it is back.
-                _log.exception("changes could not be read; trying again")
+        with closing(RepeatedRead(self._database, _COUNTERS)) as counting:
+            while not self._stop.is_set():
+                self._wake.wait(self._interval)
+                self._wake.clear()
+                if self._stop.is_set():
+                    return
+                try:
+                    if dict(counting.rows()) != self._seen:
+                        self.check()
+                except Exception:
+                    # The database may be away for a while; what is in memory stays in force until it is back.
+                    _log.exception("changes could not be read; trying again")
 
     def _listen(self) -> None:
         while not self._stop.is_set():

@@ -4,14 +4,17 @@ What an error says in its own words may quote what somebody sent, so that of an 
 written. Libraries are heard from warnings on, at every level: some write down headers and addresses when they are debugged.
 """
 
+import json
 import logging
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 import structlog
-from structlog.typing import EventDict
+from structlog.typing import EventDict, Processor
 
 #: Our own packages, which the level is for.
 PACKAGES: Final = ("console", "gateway", "idemix", "irmahub")
@@ -60,6 +63,52 @@ def _escaped(text: str) -> str:
     return text.encode("unicode_escape").decode("ascii")
 
 
+#: Makes JSON in ASCII only: a control character of a client's input stays escaped.
+_ENCODER: Final = json.JSONEncoder(default=repr)
+
+
+def _as_json(_logger: object, _name: str, event: EventDict) -> str:
+    return _ENCODER.encode(event)
+
+
+_WRITING: Final = threading.Lock()
+
+
+class _Output:
+    """Writes the lines of one of our loggers to standard error, each in one piece.
+
+    A line that cannot be written, as on a full disk, is lost: nothing fails for want of its log.
+
+    Args:
+        name: of the logger.
+    """
+
+    def __init__(self, name: str | None = None) -> None:
+        self.name = name
+
+    def write(self, line: str) -> None:
+        # Of a traceback, the lines of the source may be in any language.
+        data = line.encode("utf-8", "backslashreplace") + b"\n"
+        with _WRITING, suppress(OSError, ValueError):  # ValueError: it was closed.
+            sys.stderr.buffer.write(data)
+            sys.stderr.buffer.flush()
+
+    debug = info = warning = error = critical = write
+
+
+def _from(level: str) -> Processor:
+    """Drop what is below a level."""
+    levels = logging.getLevelNamesMapping()
+    dropped = {name.lower() for name, number in levels.items() if number < levels[level.upper()]}
+
+    def drop(_logger: object, name: str, event: EventDict) -> EventDict:
+        if name in dropped:
+            raise structlog.DropEvent
+        return event
+
+    return drop
+
+
 _SHARED: Final = (
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
@@ -71,37 +120,31 @@ _SHARED: Final = (
 def configure_logs(level: str, form: str = "json") -> None:
     """Write everything of this level and above.
 
+    Our own lines are written where they are made. Those of the standard library's logging come out in the same form, and pass
+    through its handlers before.
+
     Args:
         level: `debug`, `info`, `warning` or `error`.
         form: one of `FORMATS`.
     """
-    # ASCII only: a control character of a client's input stays escaped.
-    renderer = [structlog.processors.JSONRenderer(ensure_ascii=True)]
+    renderer: list[Processor] = [_write_error, _as_json]
     if form == "console":
-        renderer = [_escape, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)]
+        console = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        renderer = [_write_error, _escape, console]
+    structlog.configure(
+        processors=[_from(level), *_SHARED, *renderer],
+        logger_factory=_Output,
+        # A command may configure twice, so that no logger keeps what it found first.
+        cache_logger_on_first_use=False,
+    )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_SHARED,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _write_error, *renderer],
+            foreign_pre_chain=_SHARED, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer]
         )
     )
-    # Nothing of a record but its text is written: looking for the caller's line, thread and process costs more than the writing.
-    logging._srcfile = None  # type: ignore[attr-defined]
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level.upper()]))
     for name in PACKAGES:
         logging.getLogger(name).setLevel(level.upper())
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *_SHARED,
-            structlog.stdlib.PositionalArgumentsFormatter(),
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )

@@ -5,17 +5,17 @@ import logging
 import queue
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from sqlalchemy import Select, case, delete, func, select
+from sqlalchemy import ColumnElement, Select, Table, case, delete, func, select
 from sqlalchemy import insert as sql_insert
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session as SqlSession
-from sqlalchemy.orm import defer
 
 from idemix.clock import Clock, system_clock
 from idemix.request import RequestorRequest
@@ -42,7 +42,7 @@ QUEUE_SIZE: Final = 20_000
 #: Events in one transaction.
 BATCH_SIZE: Final = 500
 
-#: How long events may wait for others of their batch, and how long a batch waits after the database refused it, in seconds.
+#: How long an event waits for others of its batch, and how long a batch waits after the database refused it, in seconds.
 BATCH_SECONDS: Final = 0.25
 RETRY_SECONDS: Final = 1.0
 
@@ -50,6 +50,12 @@ TOKEN_PREFIX: Final = 4
 
 #: The status of a request that became no session.
 REFUSED: Final = "REFUSED"
+
+#: PostgreSQL's advisory lock of the batches; the number is ours alone.
+_LOCK: Final = 7316002
+
+_RECORDS: Final = cast(Table, SessionRecord.__table__)
+_EVENTS: Final = cast(Table, SessionEvent.__table__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,14 +217,13 @@ class Archive:
 
     def flush(self) -> None:
         """Write what is waiting, in the calling thread; for a process without `start`, such as a command."""
-        while batch := self._take(wait=False):
+        while batch := self._take():
             self._write(batch)
 
     def _write_batches(self) -> None:
-        while True:
-            batch = self._take(wait=True)
-            ARCHIVE_WAITING.set(self.waiting)
+        while (batch := self._wait_for_batch()) or not self._stopping.is_set():
             while batch:
+                ARCHIVE_WAITING.set(self.waiting)
                 try:
                     self._write(batch)
                     batch = []
@@ -228,39 +233,40 @@ class Archive:
                     if self._stopping.wait(RETRY_SECONDS):
                         self._lose(len(batch))
                         batch = []
-            if self._stopping.is_set() and self._queue.empty():
-                return
 
-    def _take(self, *, wait: bool) -> list[_Noted | _Refused]:
+    def _wait_for_batch(self) -> list[_Noted | _Refused]:
+        """Wait for an event, and take it with those that come soon after. Once the archive stops, take what is left without waiting."""
+        first = None if self._stopping.is_set() else self._queue.get()
+        if self.waiting < BATCH_SIZE:
+            self._stopping.wait(BATCH_SECONDS)
+        return self._take() if first is None else [first, *self._take()]
+
+    def _take(self) -> list[_Noted | _Refused]:
+        """Take what is waiting, at most a batch."""
         batch: list[_Noted | _Refused] = []
-        while len(batch) < BATCH_SIZE:
-            try:
-                noted = self._queue.get(block=wait, timeout=BATCH_SECONDS if wait else None)
-            except queue.Empty:
-                break
-            if noted is None:
-                break
-            batch.append(noted)
+        with suppress(queue.Empty):
+            while len(batch) < BATCH_SIZE:
+                noted = self._queue.get_nowait()
+                if noted is not None:
+                    batch.append(noted)
         return batch
 
     def _write(self, taken: list[_Noted | _Refused]) -> None:
         refused = [noted.row for noted in taken if isinstance(noted, _Refused)]
-        batch = [noted for noted in taken if isinstance(noted, _Noted)]
         if refused:
             insert = sqlite_insert if self._database.is_sqlite else postgresql_insert
             self._database.write(lambda session: session.execute(insert(SessionRecord).on_conflict_do_nothing(), refused))
-        if not batch:
-            return
         records: dict[str, dict[str, Any]] = {}
-        for noted in batch:
-            records.setdefault(_token_hash(noted.session), _new_record(noted))
-        latest: dict[str, _Noted] = {}
-        for noted in batch:
-            token_hash = _token_hash(noted.session)
-            if token_hash not in latest or latest[token_hash].session.revision <= noted.session.revision:
-                latest[token_hash] = noted
-        events = [(_token_hash(noted.session), noted.at, *_event(noted)) for noted in batch]
-        self._database.write(lambda session: _write_batch(session, self._database.is_sqlite, records, latest, events))
+        events: list[tuple[str, dict[str, Any]]] = []
+        for noted in taken:
+            if isinstance(noted, _Noted):
+                token = noted.session.requestor_token
+                if token not in records:
+                    records[token] = _new_record(noted)
+                _bring_up_to_date(records[token], noted)
+                events.append((records[token]["token_hash"], _event(noted)))
+        if records:
+            self._database.write(lambda session: _write_batch(session, self._database.is_sqlite, list(records.values()), events))
 
     # Reading.
 
@@ -386,36 +392,49 @@ class Archive:
                 return removed
 
 
-def _token_hash(session: Session) -> str:
-    return hashlib.sha256(session.requestor_token.encode()).hexdigest()
-
-
 def _new_record(noted: _Noted) -> dict[str, Any]:
+    """The row of a session, without what its events tell."""
     session = noted.session
     return {
-        "token_hash": _token_hash(session),
+        "token_hash": hashlib.sha256(session.requestor_token.encode()).hexdigest(),
         "token_prefix": session.requestor_token[:TOKEN_PREFIX],
         "requestor_name": session.requestor,
         "action": session.request.request.action.value,
         "request": redacted_request(session.request),
-        "status": session.status.value,
         "request_id": session.request_id or None,
-        # Below any session's own, so that the event that follows writes its status, times and outcome.
         "revision": -1,
         "started_at": noted.at,
+        "connected_at": None,
+        "ended_at": None,
     }
 
 
-def _event(noted: _Noted) -> tuple[str, dict[str, Any]]:
+def _bring_up_to_date(row: dict[str, Any], noted: _Noted) -> None:
+    """Write an event into the row of its session."""
+    session = noted.session
+    if noted.is_start:
+        row["started_at"] = min(row["started_at"], noted.at)
+    elif session.status in (Status.CONNECTED, Status.PAIRING):
+        row["connected_at"] = row["connected_at"] or noted.at
+    elif session.status.is_finished:
+        row["ended_at"] = row["ended_at"] or noted.at
+    if session.revision >= row["revision"]:
+        row["revision"] = session.revision
+        row["status"] = session.status.value
+        row["proof_status"] = None if session.proof_status is None else session.proof_status.value
+        row["error"] = _error(session)
+
+
+def _event(noted: _Noted) -> dict[str, Any]:
     session = noted.session
     detail: dict[str, Any] = {"status": session.status.value}
     if session.version is not None:
         detail["version"] = str(session.version)
     if session.proof_status is not None:
         detail["proofStatus"] = session.proof_status.value
-    if _error(session) is not None:
+    if session.error is not None:
         detail["error"] = _error(session)
-    return ("started" if noted.is_start else session.status.value.lower()), detail
+    return {"at": noted.at, "kind": "started" if noted.is_start else session.status.value.lower(), "detail": detail}
 
 
 def _error(session: Session) -> str | None:
@@ -423,46 +442,34 @@ def _error(session: Session) -> str | None:
     return None if session.error is None else str(session.error.get("error", ""))[:64]
 
 
-def _write_batch(
-    session: SqlSession,
-    is_sqlite: bool,
-    records: Mapping[str, dict[str, Any]],
-    latest: Mapping[str, _Noted],
-    events: list[tuple[str, datetime, str, dict[str, Any]]],
-) -> None:
-    # In the order of their coming, which the ids then tell. Another process may have written a later event of the same session
-    # first; then its row stands.
-    insert = sqlite_insert if is_sqlite else postgresql_insert
-    session.execute(insert(SessionRecord).on_conflict_do_nothing(), list(records.values()))
-    rows = {
-        row.token_hash: row
-        for row in session.scalars(
-            select(SessionRecord)
-            .where(SessionRecord.token_hash.in_(sorted(records)))
-            .order_by(SessionRecord.token_hash)
-            .options(defer(SessionRecord.request))
-            .with_for_update()
-        )
+def _write_batch(session: SqlSession, is_sqlite: bool, records: list[dict[str, Any]], events: list[tuple[str, dict[str, Any]]]) -> None:
+    """Write the rows of sessions, in the order of their coming, which the ids then tell, and their events by the hash of the token."""
+    if not is_sqlite:
+        # One batch at a time, as in SQLite: two that hold the same sessions in different orders would wait for each other.
+        session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+    written = session.execute(_UPSERTS[is_sqlite], records)
+    ids = {token_hash: record_id for record_id, token_hash in written}
+    session.execute(sql_insert(_EVENTS), [{"record_id": ids[token_hash], **event} for token_hash, event in events])
+
+
+def _upsert(insert: Callable[[Table], Any]) -> Any:
+    """Insert rows of sessions, or join them with what an earlier batch, or another process, wrote of the same sessions.
+
+    Another process may have written a later event first; then its row tells how the session stands.
+    """
+    statement = insert(_RECORDS)
+    old, new = _RECORDS.c, statement.excluded
+    is_newer = new.revision > old.revision
+    joined: dict[str, ColumnElement[Any]] = {
+        name: case((is_newer, new[name]), else_=old[name]) for name in ("revision", "status", "proof_status", "error")
     }
-    session.execute(
-        sql_insert(SessionEvent),
-        [{"record_id": rows[token_hash].id, "at": at, "kind": kind, "detail": detail} for token_hash, at, kind, detail in events],
-    )
-    for token_hash, at, kind, detail in events:
-        row = rows[token_hash]
-        if kind == "started":
-            row.started_at = min(row.started_at, at)
-        elif row.connected_at is None and detail["status"] in (Status.CONNECTED.value, Status.PAIRING.value):
-            row.connected_at = at
-        elif row.ended_at is None and Status(detail["status"]).is_finished:
-            row.ended_at = at
-    for token_hash, noted in latest.items():
-        row, state = rows[token_hash], noted.session
-        if row.revision < state.revision:
-            row.revision = state.revision
-            row.status = state.status.value
-            row.proof_status = None if state.proof_status is None else state.proof_status.value
-            row.error = _error(state)
+    joined["started_at"] = case((new.started_at < old.started_at, new.started_at), else_=old.started_at)
+    joined |= {name: func.coalesce(old[name], new[name]) for name in ("connected_at", "ended_at")}
+    return statement.on_conflict_do_update(index_elements=[old.token_hash], set_=joined).returning(old.id, old.token_hash)
+
+
+#: By whether the database is SQLite.
+_UPSERTS: Final = {True: _upsert(sqlite_insert), False: _upsert(postgresql_insert)}
 
 
 def _visible(actor: Actor) -> Select[SessionRecord]:

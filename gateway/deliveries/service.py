@@ -10,7 +10,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import Select, delete, or_, select, update
+from sqlalchemy import Select, bindparam, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from idemix.clock import Clock, system_clock
@@ -27,6 +27,17 @@ from .base import ClaimedDelivery, NewDelivery, Outcome, full, take
 LEASE: Final = timedelta(minutes=2)
 #: Rows that are looked at for a claim, and removed in one transaction.
 _BATCH: Final = 200
+
+#: What is due `now` and goes to no origin that is `full`. It is asked every second, and building it costs more than asking.
+_DUE: Final = (
+    select(Delivery)
+    .where(Delivery.state == DeliveryState.PENDING, Delivery.next_attempt_at <= bindparam("now"))
+    .where(or_(Delivery.lease_until.is_(None), Delivery.lease_until < bindparam("now")))
+    .where(Delivery.origin.not_in(bindparam("full", expanding=True)))
+    .order_by(Delivery.next_attempt_at)
+    .limit(_BATCH)
+)
+_ANY_DUE: Final = _DUE.with_only_columns(Delivery.id).limit(1)
 _NONCE_BYTES: Final = 12
 
 
@@ -89,21 +100,14 @@ class Deliveries:
     def claim(self, room: Mapping[str, int], default_room: int, limit: int) -> list[ClaimedDelivery]:
         """Take deliveries that are due, the oldest first; each is given to one worker only, until its lease is over."""
         now = self._clock()
-        due = (
-            select(Delivery)
-            .where(Delivery.state == DeliveryState.PENDING, Delivery.next_attempt_at <= now)
-            .where(or_(Delivery.lease_until.is_(None), Delivery.lease_until < now))
-            .where(Delivery.origin.not_in(full(room)))
-            .order_by(Delivery.next_attempt_at)
-            .limit(_BATCH)
-        )
+        values = {"now": now, "full": full(room)}
         with self._database.read() as session:
             # Most often there is nothing, which a reading tells without keeping writers from their work.
-            if session.scalar(due.with_only_columns(Delivery.id).limit(1)) is None:
+            if session.scalar(_ANY_DUE, values) is None:
                 return []
 
         def work(session: Session) -> list[tuple[Delivery, str]]:
-            rows = session.scalars(due.with_for_update(skip_locked=True)).all()
+            rows = session.scalars(_DUE.with_for_update(skip_locked=True), values).all()
             taken = []
             for position in take([row.origin for row in rows], room, default_room, limit):
                 row, lease = rows[position], secrets.token_hex(16)

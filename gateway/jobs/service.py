@@ -8,7 +8,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
@@ -266,9 +266,7 @@ class Jobs:
         """
         now = self._clock()
         with self._database.read() as session:
-            candidates = session.execute(
-                select(Job.id, Job.state, Job.lease_token).where(Job.kind.in_(kinds), _claimable(now)).order_by(Job.id).limit(10)
-            ).all()
+            candidates = session.execute(_CANDIDATES, {"kinds": list(kinds), "now": now}).all()
         for job_id, state, lease_token in candidates:
             try:
                 lease = self._database.write(partial(self._claim, worker=worker, job_id=job_id, state=state, lease_token=lease_token))
@@ -447,7 +445,7 @@ class Jobs:
         job.wait_for = None
 
 
-def _claimable(now: datetime) -> ColumnElement[bool]:
+def _claimable(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     other = aliased(Job)
     serial_is_free = or_(
         Job.serial.is_(None),
@@ -458,6 +456,15 @@ def _claimable(now: datetime) -> ColumnElement[bool]:
         and_(Job.state == JobState.WAITING, Job.wait_until <= now, serial_is_free),
         and_(Job.state == JobState.RUNNING, Job.lease_expires_at < now),
     )
+
+
+#: The oldest jobs of `kinds` that can run `now`. Idle workers ask this every second, and building it costs more than asking.
+_CANDIDATES: Final = (
+    select(Job.id, Job.state, Job.lease_token)
+    .where(Job.kind.in_(bindparam("kinds", expanding=True)), _claimable(bindparam("now")))
+    .order_by(Job.id)
+    .limit(10)
+)
 
 
 def _release(job: Job) -> None:

@@ -16,8 +16,8 @@ from .service import MOST_TAKEOVERS, Jobs, Lease, LeaseLostError
 
 _log = logging.getLogger(__name__)
 
-#: How long an idle worker sleeps before it looks again, in seconds.
-IDLE_SECONDS: Final = 0.5
+#: How long an idle worker sleeps before it looks again, in seconds; what was queued meanwhile wakes it.
+IDLE_SECONDS: Final = 1.0
 
 #: Progress is written at most this often, in seconds.
 PROGRESS_SECONDS: Final = 0.25

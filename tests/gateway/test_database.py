@@ -18,6 +18,7 @@ from gateway.changes import Topic
 from gateway.database import (
     Database,
     DatabaseError,
+    RepeatedRead,
     check_revision,
     current_revision,
     migrations_directory,
@@ -261,3 +262,18 @@ def test_sqlite_runs_as_designed(sqlite_database: Database) -> None:
     with sqlite_database.read() as session:
         pragmas = {name: session.execute(text(f"PRAGMA {name}")).scalar_one() for name in ("journal_mode", "foreign_keys", "busy_timeout")}
     assert pragmas == {"journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 5000}
+
+
+def test_repeated_read_sees_each_commit_and_connects_anew(database: Database) -> None:
+    reading = RepeatedRead(database, select(Organisation.name).order_by(Organisation.name))
+    assert reading.rows() == []
+    database.write(lambda session: session.add(organisation("one")))
+    assert [tuple(row) for row in reading.rows()] == [("one",)]
+    if not database.is_sqlite:
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        database.write(lambda session: session.execute(text(others)))
+        with pytest.raises(psycopg.OperationalError):
+            reading.rows()
+    database.write(lambda session: session.add(organisation("two")))
+    assert [tuple(row) for row in reading.rows()] == [("one",), ("two",)]
+    reading.close()

@@ -1,6 +1,7 @@
 """The archive: written in batches beside the requests, in any order, without values."""
 
 import threading
+import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -131,6 +132,35 @@ def test_thread_writes_what_comes_and_the_rest_at_its_end(archive: Archive) -> N
     archive.stop()
     assert len(archive.records(ADMIN, limit=1000)) == 701
     assert (archive.lost, archive.waiting) == (0, 0)
+
+
+def test_a_stream_of_events_is_written_while_it_flows(archive: Archive) -> None:
+    archive.start()
+    for number in range(20):
+        archive.session_started(session(f"token-{number:014}"))
+        time.sleep(0.05)
+    assert archive.records(ADMIN)
+    archive.stop()
+    assert len(archive.records(ADMIN)) == 20
+
+
+def test_two_processes_write_the_same_sessions_at_once(database: Database, clock: SettableClock) -> None:
+    here, there = Archive(database, clock=clock), Archive(database, clock=clock)
+    sessions = [session(f"token-{number:014}") for number in range(100)]
+    for one in sessions:
+        here.session_started(one)
+    clock.advance(seconds=1)
+    for one in reversed(sessions):
+        there.session_changed(replace(one, status=Status.DONE, revision=1))
+    threads = [threading.Thread(target=archive.flush) for archive in (here, there)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    records = here.records(ADMIN, limit=1000)
+    assert {(record.status, record.started_at, record.ended_at) for record in records} == {("DONE", START, START + timedelta(seconds=1))}
+    assert len(records) == len(sessions)
+    assert {len(here.record(ADMIN, record.id).events) for record in records} == {2}
 
 
 def test_full_queue_loses_and_counts(sqlite_database: Database) -> None:
