@@ -18,8 +18,9 @@ help: ## Show this list
 
 bootstrap: $(READY) ## Make the virtual environment with the locked dependencies
 
-$(READY): requirements/dev.txt pyproject.toml
+$(READY): requirements/dev.txt pyproject.toml hatch_build.py idemix/arith/kernel.c
 	@tools/check-python "$(PYTHON)"
+	@tools/check-compiler
 	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
@@ -96,5 +97,5 @@ wheel: $(READY) ## Build the wheel into dist/
 	$(BIN)/python -m hatchling build --target wheel
 
 clean: ## Remove what was built, and the virtual environment
-	rm -rf $(VENV) tests/frontends/node_modules .coverage build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) idemix/arith/libkernel.so tests/frontends/node_modules .coverage build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

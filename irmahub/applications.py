@@ -27,9 +27,9 @@ from gateway.runtime import Gateway
 from gateway.stores.base import SessionStore
 from gateway.stores.memory import MemoryStore
 from gateway.stores.redis import RedisStore
-from idemix.arith.fixed_base import TABLES
 from idemix.clock import system_clock
 from irmahub.bridge import READ_SECONDS
+from irmahub.engine import prepare_engine
 from irmahub.logs import configure_logs
 from irmahub.server import Sites
 from irmahub.settings import Settings
@@ -73,7 +73,7 @@ def sites_of(settings: Settings, **options: Any) -> Sites:
         options: of the gateway's configuration, which go before what the settings say.
     """
     configure_logs(settings.log_level, settings.log_format)
-    TABLES.set_max_bytes(settings.tables_mib << 20)
+    prepare_engine(settings.tables_mib << 20)
     services = services_of(settings)
     checks = installation_checks(services, settings.data_directory, settings.health)
     gateway = _gateway(settings, services, checks, options)

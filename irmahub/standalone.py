@@ -16,8 +16,9 @@ from gateway.requestors.irma_config import RequestorFiles, difference_text, read
 from gateway.schemes import SchemeDirectories, SchemeSource
 from gateway.services import SharedServices, open_shared_services
 from gateway.tls import server_context
-from idemix.arith.fixed_base import DEFAULT_TABLE_BYTES, TABLES
+from idemix.arith.fixed_base import DEFAULT_TABLE_BYTES
 from idemix.clock import system_clock
+from irmahub.engine import prepare_engine
 from irmahub.logs import configure_logs
 from irmahub.server import Sites
 from irmahub.settings import Address, Settings
@@ -188,7 +189,7 @@ def make_sites(launch: Launch) -> Sites:
     """
     config = launch.config
     configure_logs(launch.log_level, launch.log_format)
-    TABLES.set_max_bytes(DEFAULT_TABLE_BYTES if launch.settings is None else launch.settings.tables_mib << 20)
+    prepare_engine(DEFAULT_TABLE_BYTES if launch.settings is None else launch.settings.tables_mib << 20)
     services = None if launch.settings is None else _open(launch.settings)
     app = (
         create_app(config)

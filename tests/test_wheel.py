@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.kernel import EXPECTED
 from tests.support.shared import ROOT
 
 
@@ -30,6 +31,12 @@ def run(programs: Path, *arguments: str, cwd: Path) -> subprocess.CompletedProce
     return subprocess.run(
         [programs / "irmahub", *arguments], cwd=cwd, env=environment | {"HOME": str(cwd)}, capture_output=True, text=True, timeout=300
     )
+
+
+def test_the_wheel_carries_the_native_kernel(installed: Path, tmp_path: Path) -> None:
+    program = "from idemix.arith import kernel; print(kernel.library is not None)"
+    result = subprocess.run([installed / "python", "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == str(EXPECTED)
 
 
 def test_every_command_loads_without_the_checkout(installed: Path, tmp_path: Path) -> None:

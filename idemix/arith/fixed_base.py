@@ -5,7 +5,8 @@ of h·a bits, written as h rows of a bits, then costs one multiplication a colum
 bases of the product. Longer exponents are cut into blocks of h·a bits, each with a table of its own. A base with exponents
 of very different lengths has a comb for each, since a short exponent in a long comb costs as much as a long one.
 
-Tables are kept per modulus, bounded in memory over all moduli: the least recently used go first.
+Tables are kept per modulus, bounded in memory over all moduli: the least recently used go first. They are built and read by
+the native kernel where there is one (`idemix.arith.kernel`), else by GMP's arithmetic (`idemix.arith.combs`).
 
 The look-ups depend on the exponents, so a neighbour who can observe the processor's caches learns about them. Secret
 exponents on bases of others go through `powmod_secret` instead.
@@ -14,107 +15,103 @@ Source: Lim and Lee, "More Flexible Exponentiation with Precomputation", CRYPTO 
 """
 
 import os
-import struct
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from itertools import zip_longest
-from operator import itemgetter
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
 
 from gmpy2 import mpz
 
+from . import kernel
+from .combs import GmpModulus
+from .kernel import Term
 from .modular import inverse, powmod
 
 #: What the tables of all keys together may take.
 DEFAULT_TABLE_BYTES: Final = 256 << 20
 
-#: Bytes that an entry takes beside its limbs: the number object, its allocation and its place in the table.
-_ENTRY_OVERHEAD: Final = 72
 
-#: Bits of a lane, in which the digit of one column is gathered: from eight rows at once.
-_LANE_BITS: Final = 8
+class Arithmetic(Protocol):
+    """Builds and reads tables modulo one number."""
+
+    @property
+    def most_teeth(self) -> int:
+        """The most teeth that are of use."""
+        ...
+
+    def table_bytes(self, teeth: int) -> int:
+        """What a table of so many teeth takes in memory."""
+        ...
+
+    def table(self, base: mpz, teeth: int, columns: int) -> tuple[Any, mpz]:
+        """Return the table of one block of a base, and the base of the next block: base^(2^(teeth·columns))."""
+        ...
+
+    def product(self, terms: Sequence[Term]) -> mpz:
+        """Return the product of powers."""
+        ...
 
 
+def arithmetic_for(modulus: mpz) -> Arithmetic:
+    """The fastest there is for a modulus."""
+    return kernel.for_modulus(modulus) or GmpModulus(modulus)
+
+
+@dataclass(frozen=True, slots=True)
 class CombShape:
     """How a comb is laid out.
 
-    Args:
-        bits: the longest exponent that it serves.
-        teeth: h, 16 at most: a table has 2^h entries, and an exponent of n bits costs about n/h multiplications.
-        blocks: in how many the exponent is cut: more blocks, fewer squarings.
-
     Attributes:
-        columns: a, more than one.
+        bits: the longest exponent that it serves.
+        teeth: h, 16 at most: a table has 2^h entries, and an exponent of n bits costs about n/h multiplications. Fewer, where the
+            arithmetic wants fewer.
+        blocks: in how many the exponent is cut: more blocks, fewer squarings.
     """
 
-    __slots__ = ("_block_bits", "_gather", "_lanes", "_row", "_unpack", "bits", "columns", "teeth")
-
-    def __init__(self, bits: int, teeth: int, blocks: int = 1) -> None:
-        self.bits = bits
-        self.teeth = teeth
-        self.columns = -(-bits // (teeth * blocks))
-        self._block_bits = teeth * self.columns
-        row_bits = _LANE_BITS * self.columns
-        self._lanes = int.from_bytes(b"\1" * self._block_bits, "big")
-        self._row = (1 << row_bits) - 1
-        # Steps that bring the rows t, t+1 … t+7 into the lanes of row t, bit beside bit.
-        self._gather = [(row_bits - 1) << step for step in range(3)]
-        self._unpack = struct.Struct(f"<{self.columns}H").unpack
-
-    def block_count(self, bits: int) -> int:
-        """The blocks of an exponent of `bits` bits."""
-        return -(-bits // self._block_bits)
-
-    def digits(self, exponent: mpz, block_count: int) -> list[tuple[int, ...]]:
-        """Return per block, the lowest first, the digit of every column, the lowest first.
-
-        The digit of a column has the bits that stand there in the rows of the block. Every bit becomes an 8-bit lane of an
-        integer; that integer, or-ed with itself moved by one row less one bit, then by two rows less two bits and so on,
-        has the low bytes of the digits in the lanes of its lowest row, and their high bytes in those of the eighth row above.
-        """
-        text = exponent.digits(2).zfill(block_count * self._block_bits).encode()
-        digits = bytearray(2 * self.columns)
-        rows = []
-        for end in range(len(text), 0, -self._block_bits):
-            # The last bit of "0" and of "1" is the digit. Python's own integers read and write bytes fastest.
-            lanes = int.from_bytes(text[end - self._block_bits : end], "big") & self._lanes
-            for shift in self._gather:
-                lanes |= lanes >> shift
-            digits[::2] = (lanes & self._row).to_bytes(self.columns, "little")
-            digits[1::2] = (lanes >> 8 * _LANE_BITS * self.columns & self._row).to_bytes(self.columns, "little")
-            rows.append(self._unpack(digits))
-        return rows
+    bits: int
+    teeth: int
+    blocks: int = 1
 
 
 class _Comb:
     """The tables of one base, block after block."""
 
-    __slots__ = ("_power", "blocks", "shape", "used")
+    __slots__ = ("_arithmetic", "_bits", "_power", "_teeth", "columns", "tables", "used")
 
-    def __init__(self, base: mpz, shape: CombShape) -> None:
-        # Tuples of numbers, unlike lists, are nothing for the garbage collector to walk through.
-        self.blocks: list[tuple[mpz, ...]] = []
-        self.shape = shape
+    def __init__(self, base: mpz, shape: CombShape, arithmetic: Arithmetic) -> None:
+        self.tables: list[Any] = []
         self.used = False
+        self._arithmetic = arithmetic
+        self._bits = shape.bits
+        self._teeth = min(shape.teeth, arithmetic.most_teeth)
+        self.columns = -(-shape.bits // (self._teeth * shape.blocks))
         self._power = base
 
-    @property
-    def next_teeth(self) -> int:
-        """The teeth of the block to be built next; the last may have fewer."""
-        bits_left = self.shape.bits - len(self.blocks) * self.shape.teeth * self.shape.columns
-        return min(self.shape.teeth, -(-bits_left // self.shape.columns))
+    def count_for(self, bits: int) -> int:
+        """How many tables an exponent of `bits` bits needs."""
+        return -(-bits // self.block_bits)
 
-    def extend(self, modulus: mpz) -> None:
-        """Build the table of the next block."""
-        step = mpz(1) << self.shape.columns
-        power = self._power
-        table = [mpz(1)]
-        for tooth in range(self.next_teeth):
-            power = powmod(power, step, modulus) if tooth or self.blocks else power
-            table += [entry * power % modulus for entry in table]
-        self._power = power
-        self.blocks.append(tuple(table))
+    @property
+    def block_bits(self) -> int:
+        """The bits of an exponent that one table serves."""
+        return self._teeth * self.columns
+
+    @property
+    def next_bytes(self) -> int:
+        """What the next table will take."""
+        return self._arithmetic.table_bytes(self._next_teeth)
+
+    @property
+    def _next_teeth(self) -> int:
+        """The last table may have fewer."""
+        bits_left = self._bits - len(self.tables) * self.block_bits
+        return min(self._teeth, -(-bits_left // self.columns))
+
+    def extend(self) -> None:
+        """Build the next table."""
+        table, self._power = self._arithmetic.table(self._power, self._next_teeth, self.columns)
+        self.tables.append(table)
 
 
 class _ModulusTables:
@@ -208,14 +205,23 @@ class PowerProducts:
         modulus: N.
         shapes: per base the combs that it has, the shortest first; an exponent goes to the first that it fits, and one longer
             than all of them is computed plainly.
+        cache: keeps the tables.
+        arithmetic: builds and reads them; by default the fastest there is. One cache takes one kind for each modulus.
     """
 
-    __slots__ = ("_cache", "_modulus", "_shapes")
+    __slots__ = ("_arithmetic", "_cache", "_modulus", "_shapes")
 
-    def __init__(self, modulus: mpz, shapes: Mapping[mpz, Sequence[CombShape]], cache: TableCache = TABLES) -> None:
+    def __init__(
+        self,
+        modulus: mpz,
+        shapes: Mapping[mpz, Sequence[CombShape]],
+        cache: TableCache = TABLES,
+        arithmetic: Arithmetic | None = None,
+    ) -> None:
         self._modulus = modulus
         self._shapes = shapes
         self._cache = cache
+        self._arithmetic = arithmetic or arithmetic_for(modulus)
 
     def product(self, terms: Sequence[tuple[mpz, mpz]]) -> mpz:
         """Return ∏ base^exponent mod N over the terms. Exponents may be negative, where the product of their bases is a unit."""
@@ -231,58 +237,43 @@ class PowerProducts:
         for base, shapes in self._shapes.items():
             shape = shapes[-1]
             with tables.lock:
-                tables.combs.setdefault((base, shape.bits), _Comb(base, shape)).used = True
-            self._blocks(tables, base, shape, shape.bits)
+                self._comb(tables, base, shape).used = True
+            self._terms(tables, base, shape, (mpz(1) << shape.bits) - 1)
 
     def _product(self, terms: list[tuple[mpz, mpz]]) -> mpz:
         tables = self._cache.entry(self._modulus)
         result = mpz(1)
-        blocks: list[tuple[mpz, ...]] = []
-        digits: list[tuple[int, ...]] = []
+        by_table: list[Term] = []
         for base, exponent in terms:
             bits = exponent.bit_length()
-            for shape in self._shapes.get(base, ()):
-                if bits <= shape.bits:
-                    found = self._blocks(tables, base, shape, bits)
-                    break
-            else:
-                found = None
+            shape = next((shape for shape in self._shapes.get(base, ()) if bits <= shape.bits), None)
+            found = None if shape is None else self._terms(tables, base, shape, exponent)
             if found is None:
                 result = result * powmod(base, exponent, self._modulus) % self._modulus
             else:
-                blocks += found
-                digits += shape.digits(exponent, len(found))
-        if blocks:
-            result = result * self._evaluate(blocks, digits) % self._modulus
+                by_table += found
+        if by_table:
+            result = result * self._arithmetic.product(by_table) % self._modulus
         return result
 
-    def _blocks(self, tables: _ModulusTables, base: mpz, shape: CombShape, bits: int) -> list[tuple[mpz, ...]] | None:
-        """Return the tables that cover an exponent of `bits` bits, or None where there are none: a first use, or no room."""
-        count = shape.block_count(bits)
+    def _comb(self, tables: _ModulusTables, base: mpz, shape: CombShape) -> _Comb:
         comb = tables.combs.get((base, shape.bits))
-        if comb is not None and len(comb.blocks) >= count:
-            return comb.blocks[:count]
-        with tables.lock:
-            comb = tables.combs.setdefault((base, shape.bits), _Comb(base, shape))
-            if not comb.used:
-                comb.used = True
-                return None
-            while len(comb.blocks) < count:
-                size = (1 << comb.next_teeth) * (self._modulus.bit_length() // 8 + _ENTRY_OVERHEAD)
-                if not self._cache.reserve(self._modulus, tables, size):
-                    return None
-                comb.extend(self._modulus)
-            return comb.blocks[:count]
+        if comb is None:
+            comb = tables.combs[base, shape.bits] = _Comb(base, shape, self._arithmetic)
+        return comb
 
-    def _evaluate(self, blocks: list[tuple[mpz, ...]], digits: list[tuple[int, ...]]) -> mpz:
-        modulus = self._modulus
-        # Looked up table by table in one go, the entries come from memory while others are still on their way.
-        factors = [itemgetter(*row)(table) for table, row in zip(blocks, digits, strict=True)]
-        result = mpz(1)
-        # From the highest column down; blocks of fewer columns join later.
-        for column in reversed(list(zip_longest(*factors))):
-            result = result * result % modulus
-            for factor in column:
-                if factor is not None:
-                    result = result * factor % modulus
-        return result
+    def _terms(self, tables: _ModulusTables, base: mpz, shape: CombShape, exponent: mpz) -> list[Term] | None:
+        """Return the tables that cover an exponent, or None where there are none: a first use, or no room."""
+        comb = tables.combs.get((base, shape.bits))
+        if comb is None or len(comb.tables) < comb.count_for(exponent.bit_length()):
+            with tables.lock:
+                comb = self._comb(tables, base, shape)
+                if not comb.used:
+                    comb.used = True
+                    return None
+                while len(comb.tables) < comb.count_for(exponent.bit_length()):
+                    if not self._cache.reserve(self._modulus, tables, comb.next_bytes):
+                        return None
+                    comb.extend()
+        block_bits = comb.block_bits
+        return [Term(comb.tables[number], exponent, block_bits * number) for number in range(comb.count_for(exponent.bit_length()))]

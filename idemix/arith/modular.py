@@ -1,12 +1,19 @@
 """Modular exponentiation and inverses.
 
-Exponents may be negative wherever the base is a unit. Heavy operations let other threads run meanwhile.
+Exponents may be negative wherever the base is a unit. Heavy operations let other threads run meanwhile, and use the native kernel
+where there is one.
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 import gmpy2
 from gmpy2 import mpz
+
+from . import kernel
+
+#: Exponents that are shorter cost less than handing the numbers over to the native kernel.
+_LEAST_NATIVE_BITS: Final = 16
 
 
 def powmod(base: mpz, exponent: mpz | int, modulus: mpz) -> mpz:
@@ -17,6 +24,9 @@ def powmod(base: mpz, exponent: mpz | int, modulus: mpz) -> mpz:
     """
     if exponent < 0:
         return inverse(powmod(base, -exponent, modulus), modulus)
+    native = _native(exponent, modulus)
+    if native is not None:
+        return native.power(base, mpz(exponent))
     # gmpy2 keeps the switch per thread, and it would slow every small multiplication: it is on during this call only.
     context = gmpy2.get_context()
     context.allow_release_gil = True
@@ -29,7 +39,7 @@ def powmod(base: mpz, exponent: mpz | int, modulus: mpz) -> mpz:
 def powmod_secret(base: mpz, exponent: mpz | int, modulus: mpz) -> mpz:
     """Return base^exponent mod modulus in a time that does not depend on the bits of the exponent, only on its length.
 
-    GMP's `mpz_powm_sec`; the modulus is odd. A negative exponent inverts the result, which leaks nothing about it.
+    The kernel's, or GMP's `mpz_powm_sec`; the modulus is odd. A negative exponent inverts the result, which leaks nothing about it.
 
     Raises:
         ZeroDivisionError: the exponent is negative and the base no unit.
@@ -38,12 +48,19 @@ def powmod_secret(base: mpz, exponent: mpz | int, modulus: mpz) -> mpz:
         return inverse(powmod_secret(base, -exponent, modulus), modulus)
     if exponent == 0:
         return mpz(1) % modulus
+    native = _native(exponent, modulus)
+    if native is not None:
+        return native.power(base, mpz(exponent))
     context = gmpy2.get_context()
     context.allow_release_gil = True
     try:
         return gmpy2.powmod_sec(base, exponent, modulus)
     finally:
         context.allow_release_gil = False
+
+
+def _native(exponent: mpz | int, modulus: mpz) -> kernel.NativeModulus | None:
+    return kernel.for_modulus(modulus) if exponent.bit_length() >= _LEAST_NATIVE_BITS else None
 
 
 def inverse(value: mpz, modulus: mpz) -> mpz:

@@ -8,14 +8,15 @@ Combined Sieve", Cryptology ePrint 2003/186, for the sieve.
 """
 
 import functools
-import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 import gmpy2
 from gmpy2 import mpz
 
+from . import kernel
 from .modular import powmod
 from .randomness import SYSTEM_RANDOM, RandomSource
 
@@ -35,15 +36,11 @@ _SIEVE_BOUND: Final = 1 << 18
 _RANGE_WINDOW: Final = 1 << 8
 _RANGE_SIEVE_BOUND: Final = 1000
 
-#: Up to this prime, those beyond the sieve are looked for in each candidate, which is cheaper than a test of primality.
-_RANGE_DIVISOR_BOUND: Final = 20_000
-
 
 def random_prime_in_range(start_bits: int, length_bits: int, random: RandomSource = SYSTEM_RANDOM) -> mpz:
     """Return a random prime 2^start_bits + δ with δ of `length_bits` bits.
 
-    The odd numbers of a window at a random place are sieved, and the rest is tried in random order: first for a prime factor in
-    common with the product of the next primes, then for primality.
+    The odd numbers of a window at a random place are sieved, and the rest is tried in random order.
 
     Args:
         start_bits: of the start of the range. The small primes that are sieved with are never found.
@@ -57,12 +54,8 @@ def random_prime_in_range(start_bits: int, length_bits: int, random: RandomSourc
         sieve = _sieve(start, 2, _RANGE_WINDOW, _primes_between(0, _RANGE_SIEVE_BOUND), safe=False)
         positions = [position for position, left in enumerate(sieve) if left]
         order = _words(random.bits(32 * len(positions)), len(positions))
-        for _, position in sorted(zip(order, positions, strict=True)):
-            candidate = start + 2 * position
-            if gmpy2.gcd(candidate, _divisors()) != 1:
-                continue
-            # The first test lets other threads run, and nearly always it is the only one.
-            if _is_fermat_pseudoprime(candidate) and gmpy2.is_prime(candidate, _SIGNATURE_PRIME_ROUNDS):
+        for candidate in _pseudoprimes(start + 2 * position for _, position in sorted(zip(order, positions, strict=True))):
+            if gmpy2.is_prime(candidate, _SIGNATURE_PRIME_ROUNDS):
                 return candidate
 
 
@@ -84,12 +77,9 @@ def find_safe_prime(start: mpz, step: int) -> mpz | None:
         step: a power of 2.
     """
     candidates = _sieve(start, step, WINDOW, _odd_primes(), safe=True)
-    position = candidates.find(1)
-    while position >= 0:
-        half = start + position * step
-        if _is_fermat_pseudoprime(half) and _is_fermat_pseudoprime(2 * half + 1) and is_safe_prime(2 * half + 1):
+    for half in _pseudoprimes(start + position * step for position, left in enumerate(candidates) if left):
+        if _is_fermat_pseudoprime(2 * half + 1) and is_safe_prime(2 * half + 1):
             return 2 * half + 1
-        position = candidates.find(1, position + 1)
     return None
 
 
@@ -106,8 +96,18 @@ def _sieve(start: mpz, step: int, length: int, primes: Sequence[int], *, safe: b
     return candidates
 
 
+def _pseudoprimes(candidates: Iterable[mpz]) -> Iterator[mpz]:
+    """Yield those that pass Fermat's test, in their order; it is the cheapest test that nearly every composite fails."""
+    remaining = iter(candidates)
+    while batch := list(islice(remaining, kernel.FERMAT_TESTS)):
+        passed = kernel.fermat_test(batch)
+        for number, candidate in enumerate(batch):
+            if _is_fermat_pseudoprime(candidate) if passed is None else passed[number]:
+                yield candidate
+
+
 def _is_fermat_pseudoprime(value: mpz) -> bool:
-    """Whether 2^(value-1) ≡ 1: the cheapest test that nearly every composite fails."""
+    """Whether 2^(value-1) ≡ 1."""
     return powmod(mpz(2), value - 1, value) == 1
 
 
@@ -130,9 +130,3 @@ def _odd_primes() -> tuple[int, ...]:
 def _primes_between(start: int, end: int) -> tuple[int, ...]:
     """The odd primes p with start <= p < end."""
     return tuple(prime for prime in _odd_primes() if start <= prime < end)
-
-
-@functools.cache
-def _divisors() -> mpz:
-    """The product of the primes beyond the sieve of a range."""
-    return mpz(math.prod(_primes_between(_RANGE_SIEVE_BOUND, _RANGE_DIVISOR_BOUND)))

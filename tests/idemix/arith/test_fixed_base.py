@@ -3,36 +3,57 @@
 import os
 import sys
 import threading
+from collections.abc import Callable
+from ctypes import sizeof
 from math import prod
+from typing import Any
 
 import pytest
 from gmpy2 import mpz
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from idemix.arith import fixed_base
-from idemix.arith.fixed_base import TABLES, CombShape, PowerProducts, TableCache
+from idemix.arith import kernel
+from idemix.arith.combs import GmpModulus
+from idemix.arith.fixed_base import TABLES, Arithmetic, CombShape, PowerProducts, TableCache, arithmetic_for
 from idemix.keys.public import PublicKey
+from tests.support.kernel import needs_kernel
 from tests.support.randomness import SeededRandom
 
-MODULUS = (mpz(1) << 127) - 1
+MODULUS = (mpz(1) << 1279) - 1
 BASES = (mpz(3), mpz(5), mpz(7))
+SHAPES = (CombShape(50, teeth=5), CombShape(200, teeth=9, blocks=3))
 exponents = st.integers(-(1 << 260), 1 << 260)
 
+Make = Callable[[mpz], Arithmetic]
 
-def make(cache: TableCache) -> PowerProducts:
-    return PowerProducts(MODULUS, dict.fromkeys(BASES, (CombShape(50, teeth=5), CombShape(200, teeth=9, blocks=3))), cache)
+
+def native(modulus: mpz) -> Arithmetic:
+    found = kernel.for_modulus(modulus)
+    assert found is not None
+    return found
+
+
+@pytest.fixture(params=[GmpModulus, pytest.param(native, marks=needs_kernel)])
+def arithmetic(request: pytest.FixtureRequest) -> Make:
+    """Each way of computing with tables."""
+    made: Make = request.param
+    return made
+
+
+def make(cache: TableCache, arithmetic: Make = arithmetic_for) -> PowerProducts:
+    return PowerProducts(MODULUS, dict.fromkeys(BASES, SHAPES), cache, arithmetic(MODULUS))
 
 
 def plain(terms: list[tuple[mpz, mpz]]) -> int:
     return prod(pow(int(base), int(exponent), int(MODULUS)) for base, exponent in terms) % int(MODULUS)
 
 
-@settings(deadline=None)
-@given(st.tuples(exponents, exponents, exponents))
-def test_equals_the_plain_product_before_and_with_tables(values: tuple[int, int, int]) -> None:
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(values=st.tuples(exponents, exponents, exponents))
+def test_equals_the_plain_product_before_and_with_tables(arithmetic: Make, values: tuple[int, int, int]) -> None:
     terms = list(zip(BASES, map(mpz, values), strict=True))
-    products = make(TableCache())
+    products = make(TableCache(), arithmetic)
     assert [products.product(terms) for _ in range(3)] == [plain(terms)] * 3
 
 
@@ -47,11 +68,20 @@ def test_tables_are_built_at_the_second_use_and_as_far_as_needed() -> None:
     assert 0 < first < cache.size_bytes
 
 
-def test_the_bound_holds_and_the_least_recently_used_go_first() -> None:
-    one_table = (1 << 8) * (MODULUS.bit_length() // 8 + fixed_base._ENTRY_OVERHEAD)
+def test_a_table_of_one_column_and_a_short_last_block(arithmetic: Make) -> None:
+    products = PowerProducts(
+        MODULUS, {mpz(3): (CombShape(8, teeth=8), CombShape(21, teeth=4, blocks=3))}, TableCache(), arithmetic(MODULUS)
+    )
+    products.build()
+    for exponent in (1, 255, 256, (1 << 21) - 1, 1 << 20):
+        assert [products.product([(mpz(3), mpz(exponent))]) for _ in range(3)] == [pow(3, exponent, int(MODULUS))] * 3
+
+
+def test_the_bound_holds_and_the_least_recently_used_go_first(arithmetic: Make) -> None:
+    one_table = arithmetic(MODULUS).table_bytes(8)
     cache = TableCache(2 * one_table)
     moduli = [MODULUS - 2 * i for i in range(50)]
-    products = [PowerProducts(modulus, {mpz(3): (CombShape(60, teeth=8),)}, cache) for modulus in moduli]
+    products = [PowerProducts(modulus, {mpz(3): (CombShape(60, teeth=8),)}, cache, arithmetic(modulus)) for modulus in moduli]
     for product in products:
         product.build()
         assert cache.size_bytes <= 2 * one_table
@@ -65,6 +95,11 @@ def test_the_bound_holds_and_the_least_recently_used_go_first() -> None:
     assert cache.size_bytes == one_table
     cache.clear()
     assert cache.size_bytes == 0
+
+
+def size_of(table: Any) -> int:
+    """The memory of a table's entries."""
+    return sizeof(table._memory) if isinstance(table, kernel.Table) else sum(map(sys.getsizeof, table.entries))
 
 
 def test_fifty_keys_share_the_bound() -> None:
@@ -87,7 +122,7 @@ def test_fifty_keys_share_the_bound() -> None:
             assert key.N in held
             seen |= held
             combs = [comb for modulus in held for comb in TABLES._entries[modulus].combs.values()]
-            assert sum(sys.getsizeof(entry) for comb in combs for table in comb.blocks for entry in table) <= TABLES.size_bytes
+            assert sum(size_of(table) for comb in combs for table in comb.tables) <= TABLES.size_bytes
         assert seen == set(moduli)
         assert 1 < len(held) < 50
         assert keys[-1].N in held
@@ -103,8 +138,8 @@ def test_without_room_the_result_is_right() -> None:
     assert [products.product(terms) for _ in range(3)] == [plain(terms)] * 3
 
 
-def test_many_threads_get_the_same() -> None:
-    products, random = make(TableCache()), SeededRandom()
+def test_many_threads_get_the_same(arithmetic: Make) -> None:
+    products, random = make(TableCache(), arithmetic), SeededRandom()
     terms = [(base, random.bits(200)) for base in BASES]
     results: list[mpz] = []
     threads = [threading.Thread(target=lambda: results.extend(products.product(terms) for _ in range(5))) for _ in range(8)]

@@ -1,0 +1,119 @@
+"""The native kernel computes what GMP does."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from gmpy2 import mpz
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from idemix.arith import kernel, modular, primes
+from idemix.arith.fixed_base import arithmetic_for
+from idemix.cl.primes import find_prime
+from idemix.params import params_for
+from tests.support.kernel import EXPECTED, needs_kernel
+from tests.support.randomness import SeededRandom
+from tests.support.shared import ROOT, shared
+
+SIZES = (kernel.LEAST_BITS, 701, 830, 831, 832, 1023, 1024, 1088, 1246, 1247, 2046, 2047, 2048, 3072, 4095, 4096, kernel.MOST_BITS)
+
+#: 341 = 11 * 31 passes the test.
+PSEUDOPRIME = mpz(341)
+
+
+@st.composite
+def moduli(draw: st.DrawFn) -> mpz:
+    """Odd numbers of every size that the kernel takes, those with the longest runs of ones and zeros among them."""
+    bits = draw(st.sampled_from(SIZES))
+    top = mpz(1) << (bits - 1)
+    return draw(st.sampled_from([top + 1, 2 * top - 1]) | st.integers(0, int(top) - 1).map(lambda value: (top + value) | 1))
+
+
+def native(modulus: mpz) -> kernel.NativeModulus:
+    found = kernel.for_modulus(modulus)
+    assert found is not None
+    return found
+
+
+def test_the_kernel_is_there_where_it_can_be() -> None:
+    assert (kernel.library is not None) >= EXPECTED
+
+
+@needs_kernel
+@settings(deadline=None, max_examples=300)
+@given(moduli(), st.data())
+def test_powers(modulus: mpz, data: st.DataObject) -> None:
+    size = modulus.bit_length()
+    base = data.draw(st.sampled_from([0, 1, 2, -1, int(modulus) - 1, int(modulus), int(modulus) + 5]) | st.integers(0, 1 << (size + 9)))
+    bits = data.draw(st.sampled_from([1, 2, 16, 24, 25, 64, 255, 511, 512, 513, size, size + 100]))
+    exponent = data.draw(st.sampled_from([1, 1 << (bits - 1), (1 << bits) - 1]) | st.integers(1, (1 << bits) - 1))
+    assert native(modulus).power(mpz(base), mpz(exponent)) == pow(base, exponent, int(modulus))
+
+
+@needs_kernel
+@settings(deadline=None, max_examples=60)
+@given(moduli(), st.data())
+def test_products(modulus: mpz, data: st.DataObject) -> None:
+    """Tables of different shapes in one product, exponents shorter and longer than their tables' part among them."""
+    computed, terms, expected = native(modulus), [], 1
+    for number in range(data.draw(st.integers(1, 5))):
+        base, teeth, columns = data.draw(st.integers(0, int(modulus) - 1)), data.draw(st.integers(1, 9)), data.draw(st.integers(1, 20))
+        exponent = data.draw(st.integers(0, (1 << (2 * teeth * columns)) - 1))
+        first, following = computed.table(mpz(base), teeth, columns)
+        assert following == pow(base, 1 << (teeth * columns), int(modulus)), number
+        second, _ = computed.table(following, teeth, columns)
+        terms += [kernel.Term(first, mpz(exponent), 0), kernel.Term(second, mpz(exponent), teeth * columns)]
+        expected = expected * pow(base, exponent, int(modulus)) % int(modulus)
+    assert computed.product(terms) == expected
+
+
+@needs_kernel
+@settings(deadline=None, max_examples=100)
+@given(st.integers(2, 2070), st.integers(1, 8))
+def test_fermat_tests(bits: int, count: int) -> None:
+    drawn = SeededRandom(f"{bits} {count}")
+    numbers = [drawn.bits(bits).bit_set(0).bit_set(bits - 1) for _ in range(count)]
+    assert kernel.fermat_test(numbers) == [pow(2, int(number) - 1, int(number)) == 1 for number in numbers]
+
+
+@needs_kernel
+def test_fermat_tests_find_primes_and_what_looks_like_them() -> None:
+    primes_of_a_kind = [mpz(3), mpz(5), (mpz(1) << 61) - 1, (mpz(1) << 521) - 1, (mpz(1) << 607) - 1, (mpz(1) << 1279) - 1]
+    assert kernel.fermat_test([*primes_of_a_kind, PSEUDOPRIME, mpz(9)]) == [True] * 7 + [False]
+
+
+@needs_kernel
+def test_what_the_kernel_does_not_compute() -> None:
+    for modulus in (mpz(1) << 1024, mpz(3) << 1024, (mpz(1) << (kernel.LEAST_BITS - 1)) - 1, (mpz(1) << (kernel.MOST_BITS + 1)) - 1):
+        assert kernel.for_modulus(modulus) is None
+    assert kernel.fermat_test([(mpz(1) << 2203) - 1]) is None
+
+
+def test_without_the_kernel_gmp_computes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel, "library", None)
+    modulus, base, exponent = (mpz(1) << 1279) - 1, mpz(5), mpz(3) ** 400
+    assert kernel.for_modulus(modulus) is None
+    assert modular.powmod(base, exponent, modulus) == modular.powmod_secret(base, exponent, modulus) == pow(5, int(exponent), int(modulus))
+    table, _ = arithmetic_for(modulus).table(base, 4, 200)
+    assert arithmetic_for(modulus).product([kernel.Term(table, exponent, 0)]) == pow(5, int(exponent), int(modulus))
+    assert primes.is_safe_prime(mpz(23))
+    assert find_prime(params_for(1024), SeededRandom("without")) == find_prime(params_for(1024), SeededRandom("without"))
+
+
+def test_the_same_primes_are_found_with_and_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [find_prime(params_for(2048), SeededRandom(f"{seed}")) for seed in range(5)]
+    monkeypatch.setattr(kernel, "library", None)
+    assert [find_prime(params_for(2048), SeededRandom(f"{seed}")) for seed in range(5)] == found
+
+
+def test_the_vectors_hold_without_the_kernel(tmp_path: Path) -> None:
+    """What was recorded from the reference of signatures and proofs, computed with GMP alone."""
+    for name in ("cl", "proofs", "rangeproof", "revocation"):
+        (tmp_path / f"{name}.json").symlink_to(shared("vectors", f"{name}.json"))
+    program = "from idemix.arith import kernel; kernel.library = None; from irmahub.cli import main; main()"
+    arguments = ["conformance", str(tmp_path), "--schemes", str(shared("schemes"))]
+    result = subprocess.run([sys.executable, "-c", program, *arguments], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert ", 0 failed, 0 skipped" in result.stdout
