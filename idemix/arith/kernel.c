@@ -194,13 +194,13 @@ INLINE void power(int vectors, const modulus *m, const uint8_t *base, const uint
 
         for (unsigned i = 0; i < width; i++)
             square(vectors, m, value);
-        /* All powers are read, so that the cache does not tell which was taken. */
+        /* All powers are read in full, so that neither the cache nor a load that is left out tells which was taken. */
         for (int j = 0; j < vectors; j++)
             chosen[j] = _mm512_setzero_si512();
         for (unsigned i = 0; i < 1u << width; i++) {
-            const __mmask8 is_wanted = _mm512_cmpeq_epi64_mask(wanted, _mm512_set1_epi64((long long)i));
+            const vector kept = _mm512_movm_epi64(_mm512_cmpeq_epi64_mask(wanted, _mm512_set1_epi64((long long)i)));
             for (int j = 0; j < vectors; j++)
-                chosen[j] = _mm512_mask_loadu_epi64(chosen[j], is_wanted, powers[i] + LANES * j);
+                chosen[j] = _mm512_or_si512(chosen[j], _mm512_and_si512(kept, _mm512_loadu_si512(powers[i] + LANES * j)));
         }
         store(vectors, factor, chosen);
         multiply(vectors, m, value, factor);

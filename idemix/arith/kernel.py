@@ -30,11 +30,12 @@ _ALIGNMENT: Final = 64
 _TERM: Final = struct.Struct("=QQIIII")
 
 
-def _open() -> ctypes.CDLL | None:
+def open_library(path: str) -> ctypes.CDLL | None:
+    """The kernel that was built into a file, or None where there is no such file, or the processor lacks the instructions."""
     try:
-        library = ctypes.CDLL(__file__.removesuffix("kernel.py") + "libkernel.so")
+        library = ctypes.CDLL(path)
     except OSError:
-        return None  # it was not built
+        return None
     if not library.kernel_runs_here():
         return None
     integer, size, text, address, count = ctypes.c_int, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_uint
@@ -50,7 +51,7 @@ def _open() -> ctypes.CDLL | None:
 
 
 #: The library, or None where everything is computed with GMP.
-library: ctypes.CDLL | None = _open()
+library: ctypes.CDLL | None = open_library(__file__.removesuffix("kernel.py") + "libkernel.so")
 
 
 class Table:

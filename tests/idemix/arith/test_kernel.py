@@ -1,5 +1,6 @@
 """The native kernel computes what GMP does."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -89,6 +90,33 @@ def test_what_the_kernel_does_not_compute() -> None:
     for modulus in (mpz(1) << 1024, mpz(3) << 1024, (mpz(1) << (kernel.LEAST_BITS - 1)) - 1, (mpz(1) << (kernel.MOST_BITS + 1)) - 1):
         assert kernel.for_modulus(modulus) is None
     assert kernel.fermat_test([(mpz(1) << 2203) - 1]) is None
+
+
+@needs_kernel
+def test_the_kernel_keeps_within_its_memory(tmp_path: Path) -> None:
+    """The tests above once more, with a kernel that the compiler has watch over its own memory and arithmetic."""
+    compiler, library, source = "cc", tmp_path / "libkernel.so", Path(kernel.__file__).with_name("kernel.c")
+    watching = ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
+    subprocess.run([compiler, *watching, "-std=c11", "-fPIC", "-shared", "-o", library, source], check=True)
+    runtime = [
+        subprocess.run([compiler, f"-print-file-name={name}"], check=True, capture_output=True, text=True).stdout.strip()
+        for name in ("libasan.so", "libubsan.so")
+    ]
+    program = (
+        "import sys, pytest; from idemix.arith import kernel; kernel.library = kernel.open_library(sys.argv[1]); "
+        "assert kernel.library is not None; sys.exit(pytest.main(sys.argv[2:]))"
+    )
+    environment = {"LD_PRELOAD": " ".join(runtime), "ASAN_OPTIONS": "detect_leaks=0", "PYTHONMALLOC": "malloc"}
+    arguments = ["-q", "-p", "no:cacheprovider", __file__, "-k", "test_powers or test_products or test_fermat"]
+    result = subprocess.run(
+        [sys.executable, "-c", program, str(library), *arguments],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "4 passed" in result.stdout
 
 
 def test_without_the_kernel_gmp_computes(monkeypatch: pytest.MonkeyPatch) -> None:
