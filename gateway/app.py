@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 import structlog
-from flask import Blueprint, Flask, Response, current_app, g, request
+from flask import Blueprint, Flask, Request, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
 from idemix.cl.primes import PrimePool
@@ -54,7 +54,17 @@ from .requestors.service import Requestors
 from .revocation.events import UpdateHub
 from .revocation.opening import open_revocation
 from .revocation.tables import RevocationTables
-from .runtime import Gateway, authorization, current_gateway, empty_response, json_response, load_client_session, require_token, with_hint
+from .runtime import (
+    Gateway,
+    authorization,
+    current_gateway,
+    current_request,
+    empty_response,
+    json_response,
+    load_client_session,
+    require_token,
+    with_hint,
+)
 from .scheme_updates import SchemeUpdates
 from .schemes import CustodyKeys, FixedSchemes, SchemeDirectories, SchemeSource
 from .sessions import NoArchive, SessionArchive, Sessions
@@ -66,8 +76,9 @@ from .usage import Usage
 
 log = structlog.get_logger(__name__)
 
-_CLIENT_PATH: Final = "irma/session/"
-_REQUESTOR_PATH: Final = "session/"
+_APP_PATH: Final = "/irma/"
+_CLIENT_PATH: Final = "/irma/session/"
+_REQUESTOR_PATH: Final = "/session/"
 
 
 def create_app(
@@ -317,35 +328,42 @@ def _before_view() -> Response | None:
     Preflights are answered; of paths below a session its token is read; the app's paths have the session loaded, and the
     frontend's among them its secret compared; other methods are refused.
     """
-    if cors.is_preflight():
-        return cors.preflight_response()
-    if request.environ["PATH_INFO"].startswith("//"):
+    asked = current_request()
+    if cors.is_preflight(asked):
+        return cors.preflight_response(asked)
+    if asked.environ["PATH_INFO"].startswith("//"):
         # Werkzeug reads over doubled slashes at the beginning; the reference does not.
         raise NotFound
-    _check_requestor_path()
-    _load_client_path()
-    if request.method in ("HEAD", "OPTIONS") and request.routing_exception is None and not static_files.is_static():
+    path = _path(asked)
+    _check_requestor_path(path)
+    _load_client_path(path, asked.method)
+    if asked.method in ("HEAD", "OPTIONS") and asked.routing_exception is None and not static_files.is_static():
         raise MethodNotAllowed
     return None
 
 
-def _below(base: str) -> str:
-    """What stands in the path behind a base within the prefix, "" where the path is another."""
-    whole = current_gateway().config.path_prefix + "/" + base
-    return request.path.removeprefix(whole) if request.path.startswith(whole) else ""
+def _path(asked: Request) -> str:
+    """The path of a request within the prefix, "" where it is outside."""
+    prefix = current_gateway().config.path_prefix
+    return asked.path.removeprefix(prefix) if asked.path.startswith(prefix) else ""
 
 
-def _check_requestor_path() -> None:
-    below = _below(_REQUESTOR_PATH)
+def _below(path: str, base: str) -> str:
+    """What stands in a path behind a base, "" where the path is another."""
+    return path.removeprefix(base) if path.startswith(base) else ""
+
+
+def _check_requestor_path(path: str) -> None:
+    below = _below(path, _REQUESTOR_PATH)
     if below and "requestor_api" in current_app.blueprints:
         require_token(below.partition("/")[0], "requestorToken")
 
 
-def _load_client_path() -> None:
-    below = _below(_CLIENT_PATH)
+def _load_client_path(path: str, method: str) -> None:
+    below = _below(path, _CLIENT_PATH)
     token, slash, rest = below.partition("/")
-    is_static_session = request.method == "POST" and not slash
-    if not below or is_static_session or not _is_client_path():
+    is_static_session = method == "POST" and not slash
+    if not below or is_static_session or not _is_client_path(path):
         return
     require_token(token, "clientToken")
     g.session = load_client_session(token)
@@ -353,22 +371,23 @@ def _load_client_path() -> None:
         check_frontend(g.session, authorization())
 
 
-def _is_client_path() -> bool:
-    is_served = "client_api" in current_app.blueprints
-    return is_served and request.path.startswith(current_gateway().config.path_prefix + "/irma/")
+def _is_client_path(path: str) -> bool:
+    return path.startswith(_APP_PATH) and "client_api" in current_app.blueprints
 
 
 def _http_error(error: HTTPException) -> Response:
     """Unknown paths, wrong methods and large bodies, each in the shape of its API."""
+    path = _path(current_request())
+    is_client_path = _is_client_path(path)
     if isinstance(error, RequestEntityTooLarge):
-        refusal = MalformedInputError if _is_client_path() else InvalidRequestError
+        refusal = MalformedInputError if is_client_path else InvalidRequestError
         return _error(refusal("http: request body too large"))
     if not isinstance(error, (NotFound, MethodNotAllowed)):
         return _error(InvalidRequestError(error.name))
     status = 404 if isinstance(error, NotFound) else 405
-    if _is_client_path() and _below(revocation_api.PATH):
+    if is_client_path and _below(path, f"/{revocation_api.PATH}"):
         return revocation_api.binary_response({"status": status, "error": "INVALID_REQUEST"}, status)
-    if _is_client_path():
+    if is_client_path:
         return json_response({"status": status, "error": "INVALID_REQUEST"}, status)
     if status == 404:
         return Response("404 page not found\n", status, content_type="text/plain; charset=utf-8")

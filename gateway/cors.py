@@ -5,19 +5,21 @@ Source: requestor-api facts of irmago v1.3.0: origin `*`, methods GET, POST and 
 
 from typing import Final
 
-from flask import Response, request
+from flask import Request, Response
+
+from .runtime import current_request
 
 #: The methods of the API, and that of preflights, which may ask for itself.
 _METHODS: Final = ("GET", "POST", "DELETE", "OPTIONS")
 _HEADERS: Final = {name.lower(): name for name in ("Accept", "Authorization", "Content-Type", "Cache-Control", "Origin")}
 
 
-def is_preflight() -> bool:
+def is_preflight(request: Request) -> bool:
     """Whether a browser asks in advance if it may send a request."""
     return request.method == "OPTIONS" and "Origin" in request.headers and bool(request.headers.get("Access-Control-Request-Method"))
 
 
-def preflight_response() -> Response:
+def preflight_response(request: Request) -> Response:
     """The answer to a preflight: with the method and headers asked for, or without any where they are not allowed."""
     response = Response(status=200)
     del response.headers["Content-Type"]
@@ -35,8 +37,8 @@ def preflight_response() -> Response:
 
 def add_headers(response: Response) -> Response:
     """Allow other origins to read an answer."""
-    if "Vary" not in response.headers:
-        response.headers["Vary"] = "Origin"
-    if "Origin" in request.headers and request.method in _METHODS and not is_preflight():
+    response.headers.setdefault("Vary", "Origin")
+    request = current_request()
+    if "Origin" in request.headers and request.method in _METHODS and not is_preflight(request):
         response.headers["Access-Control-Allow-Origin"] = "*"
     return response

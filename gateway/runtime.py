@@ -1,11 +1,11 @@
 """What the views work with: the parts of a running gateway, and what each view needs of a request."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from flask import Response, current_app, g, request
+from flask import Request, Response, current_app, g, request
 from prometheus_client.registry import Collector
 
 from idemix.errors import MalformedRequestError
@@ -32,6 +32,9 @@ from .scheme_updates import SchemeUpdates
 from .schemes import SchemeSource
 from .sessions import Answer, Sessions, encode_json
 from .stores.base import SessionStore, StatusChange, status_change
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
 
 T = TypeVar("T")
 
@@ -88,9 +91,25 @@ def current_gateway() -> Gateway:
     return gateway
 
 
+def current_request() -> Request:
+    """The request that is answered, itself: a look at it through Flask's proxy costs more than what most looks are for."""
+    current: Request = request._get_current_object()  # type: ignore[attr-defined]
+    return current
+
+
+class WholeResponse(Response):
+    """An answer whose headers are ready as they stand: it leads nowhere else, and its status lets it have a body, which is bytes."""
+
+    def get_wsgi_response(self, environ: "WSGIEnvironment") -> tuple[Iterable[bytes], str, list[tuple[str, str]]]:
+        """What Werkzeug gives, without its search for what is to be completed."""
+        body = self.get_data()
+        headers = [*self.headers, ("Content-Length", str(len(body)))]
+        return () if environ["REQUEST_METHOD"] == "HEAD" else (body,), self.status, headers
+
+
 def json_response(value: Any, status: int = 200) -> Response:
     """A JSON answer."""
-    return Response(encode_json(value), status, content_type=JSON_CONTENT_TYPE)
+    return WholeResponse(encode_json(value), status, content_type=JSON_CONTENT_TYPE)
 
 
 def text_response(text: str | bytes) -> Response:
@@ -117,10 +136,10 @@ def authenticated(purpose: Purpose) -> Authenticated:
     Raises:
         AuthenticationError, TokenRefusedError, MalformedRequestError: as of `gateway.auth`.
     """
-    gateway = current_gateway()
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+    gateway, asked = current_gateway(), current_request()
+    if asked.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise MalformedRequestError("Content-Encoding", "must be absent or identity", departure="content-encoding")
-    signed = SignedBody(request.headers.get("Content-Type", ""), authorization(), request.get_data(), purpose)
+    signed = SignedBody(asked.headers.get("Content-Type", ""), authorization(), asked.get_data(), purpose)
     try:
         sender = authenticate(signed, gateway.directory(), gateway.authenticators)
     except NotAuthenticatedError as error:
@@ -155,8 +174,8 @@ def load_client_session(token: str) -> Session:
 
 def client_session_loader() -> Callable[[], Session]:
     """Gives the session that was loaded before this view; loads it afresh from the second call on."""
-    loaded: list[Session] = [g.session]
-    token = g.session.client_token
+    session: Session = g.session
+    loaded, token = [session], session.client_token
     return lambda: loaded.pop() if loaded else load_client_session(token)
 
 
@@ -173,7 +192,7 @@ def timed(step: Callable[[SessionEngine, Session], T]) -> Callable[[SessionEngin
 def answer_response(answer: Answer) -> Response:
     """The answer to a message of the app."""
     g.refusal = answer.error
-    return with_hint(Response(answer.body, answer.status, content_type=JSON_CONTENT_TYPE), answer.error)
+    return with_hint(WholeResponse(answer.body, answer.status, content_type=JSON_CONTENT_TYPE), answer.error)
 
 
 def with_hint(response: Response, error: Exception | None) -> Response:

@@ -1,4 +1,4 @@
-"""Runs a WSGI application behind an ASGI server: requests on a bounded pool of threads, event streams on the event loop.
+"""Runs a WSGI application behind an event loop: requests on a bounded pool of threads, event streams on the loop.
 
 Every request runs through the application on a thread. Where the application answers with a `gateway.events.EventStream`,
 the thread is given back and the loop writes the events as they come, so that a waiting listener costs no thread.
@@ -7,15 +7,20 @@ See docs/adr/0002-production-server.md.
 
 import asyncio
 import io
+import logging
+import re
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
+from queue import SimpleQueue
 from types import MappingProxyType
 from typing import Any, Final, cast
 from wsgiref.types import WSGIApplication, WSGIEnvironment
 
 from gateway.events import EventStream
+
+log = logging.getLogger(__name__)
 
 Message = dict[str, Any]
 Scope = dict[str, Any]
@@ -34,15 +39,18 @@ READ_SECONDS: Final = 30.0
 #: A listener that has not taken this many events is cut off.
 MAX_WAITING_EVENTS: Final = 100
 
+#: What no header may hold.
+_FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
 
 class Bridge:
-    """A WSGI application as an ASGI application.
+    """Answers the requests of one WSGI application.
 
     Args:
         application: what answers.
         threads: how many of its requests run at a time.
         large_bodies: the addresses (paths) whose requests may hold more than `MAX_BODY_BYTES`, with how much.
-        read_seconds: how long a client may take to send the body of a request.
+        read_seconds: how long a client may take to send the head of a request, and then its body.
     """
 
     def __init__(
@@ -56,27 +64,27 @@ class Bridge:
         self._application = application
         self._large_bodies = large_bodies
         self.read_seconds = read_seconds
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
+        # Nobody asks what became of a request, or takes it back, so that a queue does what futures and their locks would.
+        self._requests: SimpleQueue[tuple[Scope, bytes, Callable[[Answer], object]] | None] = SimpleQueue()
         self._streams: set[asyncio.Queue[bytes | None]] = set()
         self._is_ending = False
+        self._threads = [threading.Thread(target=self._work, name=f"request_{number}", daemon=True) for number in range(threads)]
+        for thread in self._threads:
+            thread.start()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        try:
-            async with asyncio.timeout(self.read_seconds):
-                body = await _read_body(receive, max(self._large_bodies.get(scope["path"], 0) + 1, MAX_BODY_BYTES))
-        except TimeoutError:
-            await _send_status(send, HTTPStatus.REQUEST_TIMEOUT)
-            return
-        if body is None:
-            return
-        loop = asyncio.get_running_loop()
-        answer = await loop.run_in_executor(self._pool, self._call, scope, body)
-        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
-        if isinstance(answer.body, bytes):
-            await send({"type": "http.response.body", "body": answer.body})
-        else:
-            await self._stream(answer.body, receive, send)
+    def most_bytes(self, path: str) -> int:
+        """How much of a body sent to an address is kept."""
+        return max(self._large_bodies.get(path, 0) + 1, MAX_BODY_BYTES)
+
+    def answer(self, scope: Scope, body: bytes, take: Callable[["Answer"], object]) -> None:
+        """Have a request answered.
+
+        Args:
+            scope: the request, as ASGI describes it.
+            body: its body, whole or cut at `most_bytes`.
+            take: called with the answer, on a thread of the pool.
+        """
+        self._requests.put((scope, body, take))
 
     def end_streams(self) -> None:
         """End all event streams, also those that open from now on; their listeners come back to another process, or later."""
@@ -85,15 +93,33 @@ class Bridge:
             queue.put_nowait(None)
 
     def close(self) -> None:
-        """Take no more requests, and wait for those that run."""
-        self._pool.shutdown()
+        """Take no more requests, and wait for those that came."""
+        for _ in self._threads:
+            self._requests.put(None)
+        for thread in self._threads:
+            thread.join()
 
-    def _call(self, scope: Scope, body: bytes) -> "_Answer":
+    def _work(self) -> None:
+        """Answer requests until the end; what a thread of the pool does."""
+        while (request := self._requests.get()) is not None:
+            self._answer(*request)
+            del request  # A thread that waits keeps nothing of what somebody sent.
+
+    def _answer(self, scope: Scope, body: bytes, take: Callable[["Answer"], object]) -> None:
+        try:
+            answer = self._call(scope, body)
+        except Exception:
+            log.exception("application.failed")
+            answer = Answer(HTTPStatus.INTERNAL_SERVER_ERROR)
+            answer.headers, answer.body = [(b"content-type", b"text/plain; charset=utf-8")], b"Internal Server Error"
+        take(answer)
+
+    def _call(self, scope: Scope, body: bytes) -> "Answer":
         """Run the application; on a thread of the pool."""
-        answer = _Answer()
+        answer = Answer()
         chunks = self._application(_environment(scope, body), answer.start)
         if isinstance(chunks, EventStream):
-            answer.body = chunks
+            answer.stream = chunks
             return answer
         try:
             answer.body = b"".join(chunks)
@@ -102,8 +128,8 @@ class Bridge:
                 chunks.close()
         return answer
 
-    async def _stream(self, stream: EventStream, receive: Receive, send: Send) -> None:
-        """Write the events of one listener until the stream ends or the listener leaves."""
+    async def stream(self, stream: EventStream, receive: Receive, send: Send) -> None:
+        """Write the events of one listener, after the head of the answer, until the stream ends or the listener leaves."""
         loop = asyncio.get_running_loop()
         queue: asyncio.Queue[bytes | None] = asyncio.Queue()
 
@@ -133,17 +159,31 @@ class Bridge:
             leaving.cancel()
 
 
-class _Answer:
-    """Status, headers and body of an answer, as the WSGI application gives them."""
+class Answer:
+    """An answer, as the WSGI application gives it.
 
-    def __init__(self) -> None:
-        self.status = HTTPStatus.INTERNAL_SERVER_ERROR.value
+    Attributes:
+        status: its status.
+        headers: its headers; their names in small letters.
+        body: its body, where it is no stream.
+        stream: the events that it opens, or None.
+    """
+
+    def __init__(self, status: HTTPStatus = HTTPStatus.OK) -> None:
+        self.status = status.value
         self.headers: list[tuple[bytes, bytes]] = []
-        self.body: bytes | EventStream = b""
+        self.body = b""
+        self.stream: EventStream | None = None
 
     def start(self, status: str, headers: list[tuple[str, str]], _exc_info: Any = None) -> Callable[[bytes], object]:
-        """WSGI's `start_response`."""
+        """WSGI's `start_response`.
+
+        Raises:
+            ValueError: a header holds a control character, which might begin another one.
+        """
         self.status = int(status[:3])
+        if _FORBIDDEN.search("".join(map("".join, headers))):
+            raise ValueError("a header holds a control character")
         self.headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
         return _refuse_write
 
@@ -152,26 +192,9 @@ def _refuse_write(_data: bytes) -> object:
     raise RuntimeError("the application must return its body")
 
 
-async def _read_body(receive: Receive, most: int) -> bytes | None:
-    """The request's body, cut at `most` bytes; None where the client left."""
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        body += message.get("body", b"")[: most - len(body)]
-        if not message.get("more_body", False):
-            return bytes(body)
-
-
 async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def _send_status(send: Send, status: HTTPStatus) -> None:
-    await send({"type": "http.response.start", "status": status.value, "headers": [(b"connection", b"close")]})
-    await send({"type": "http.response.body", "body": b""})
 
 
 def _environment(scope: Scope, body: bytes) -> WSGIEnvironment:

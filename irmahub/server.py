@@ -17,15 +17,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from http import HTTPStatus
+from typing import Any, Final, cast
 from wsgiref.types import WSGIApplication
 
 import uvicorn
 import uvloop
 from prometheus_client.multiprocess import mark_process_dead
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from irmahub.bridge import READ_SECONDS, Bridge
+from irmahub.bridge import READ_SECONDS, Answer, Bridge
 from irmahub.settings import Address
 
 #: Connections that wait to be taken: five thousand listeners may come at once after a restart.
@@ -42,6 +43,9 @@ METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 #: How often the interpreter lock changes hands, so that events do not wait behind a computation.
 SWITCH_INTERVAL_SECONDS: Final = 0.001
+
+#: Answers with these statuses have no body.
+_BODILESS: Final = frozenset({HTTPStatus.NO_CONTENT.value, HTTPStatus.NOT_MODIFIED.value})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +134,11 @@ class _Server(uvicorn.Server):
 
 
 class _Config(uvicorn.Config):
-    """A uvicorn configuration with the time that a client has to send the head of a request."""
+    """A uvicorn configuration for the requests of a bridge."""
 
     def __init__(self, bridge: Bridge, tls: ssl.SSLContext | None) -> None:
         super().__init__(
-            bridge,
+            bridge,  # type: ignore[arg-type] - `_Protocol` alone looks at it
             http=_Protocol,
             ws="none",
             lifespan="off",
@@ -147,45 +151,144 @@ class _Config(uvicorn.Config):
             timeout_graceful_shutdown=GRACE_SECONDS,
             ssl_context_factory=None if tls is None else lambda _config, _default: tls,
         )
-        self.head_seconds = bridge.read_seconds
 
 
 class _Protocol(HttpToolsProtocol):
-    """HTTP/1.1 that hangs up on whoever opens a connection, or begins a request, and does not get on with it."""
+    """HTTP/1.1 that has a bridge answer requests, each once its body is whole.
+
+    An ASGI application would take a task, a future and two messages for each request. Here a request goes to the bridge's
+    threads from where its last byte is read, and its answer back to the connection in one piece; only streams are ASGI's.
+
+    Whoever opens a connection, or begins a request, and does not get on with it, is hung up on: without a word before the head
+    is whole, with status 408 before the body is.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._bridge = cast(Bridge, self.app)
+        self._timer: asyncio.TimerHandle | None = None
+        #: Whether the head of a request is missing that was begun, or the first one.
+        self._is_beginning = True
+        #: The request whose body is being read.
+        self._reading: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._head_timer: asyncio.TimerHandle | None = None
-        self._await_head()
+        self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._head_came()
+        self._stop_waiting()
+        self._reading = None
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._wait()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        if self._head_timer is None:
-            self._await_head()
+        self._is_beginning = True
 
     def on_headers_complete(self) -> None:
-        self._head_came()
+        self._stop_waiting()
+        self._is_beginning = False
         super().on_headers_complete()
 
-    def _await_head(self) -> None:
-        config = self.config
-        seconds = config.head_seconds if isinstance(config, _Config) else READ_SECONDS
-        self._head_timer = self.loop.call_later(seconds, self._hang_up)
+    def on_body(self, body: bytes) -> None:
+        cycle = self.cycle
+        if not cycle.response_complete:
+            cycle.body += body[: self._bridge.most_bytes(cycle.scope["path"]) - len(cycle.body)]
 
-    def _head_came(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        cycle = self._reading
+        if cycle is not None:
+            self._stop_waiting()
+            self._reading = None
+            self._have_answered(cycle)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._wait()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, _app: object) -> None:
+        """The head of a request is whole, and those before it on the connection are answered."""
+        if not cycle.more_body:
+            self._have_answered(cycle)
+            return
+        self._reading = cycle
+        if cycle.waiting_for_100_continue:
+            cycle.waiting_for_100_continue = False
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _wait(self) -> None:
+        """Begin to count the time, where the rest of a head or of a body is missing."""
+        if self._timer is None and (self._is_beginning or self._reading is not None):
+            self._timer = self.loop.call_later(self._bridge.read_seconds, self._hang_up)
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _hang_up(self) -> None:
-        self._head_timer = None
+        self._timer = None
+        if self._reading is not None:
+            cycle, self._reading = self._reading, None
+            cycle.keep_alive = False
+            self._write(cycle, Answer(HTTPStatus.REQUEST_TIMEOUT))
         # A request that is being answered is finished first; the next one on its connection then begins anew.
-        if self.cycle is None or self.cycle.response_complete:
+        elif self.cycle is None or self.cycle.response_complete:
             self.transport.close()
+
+    def _have_answered(self, cycle: RequestResponseCycle) -> None:
+        body, cycle.body = bytes(cycle.body), bytearray()
+        self._bridge.answer(cycle.scope, body, lambda answer: self.loop.call_soon_threadsafe(self._take, cycle, answer))
+
+    def _take(self, cycle: RequestResponseCycle, answer: Answer) -> None:
+        """Send an answer, at once where that is possible."""
+        if answer.stream is None and not self.flow.write_paused:
+            self._write(cycle, answer)
+        else:
+            task = self.loop.create_task(self._send(cycle, answer))
+            task.add_done_callback(self.tasks.discard)
+            self.tasks.add(task)
+
+    async def _send(self, cycle: RequestResponseCycle, answer: Answer) -> None:
+        if answer.stream is None:
+            await self.flow.drain()
+            self._write(cycle, answer)
+            return
+        try:
+            await cycle.send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+            await self._bridge.stream(answer.stream, cycle.receive, cycle.send)
+        finally:
+            cycle.on_response = _nothing
+            if not cycle.response_complete:
+                self.transport.close()
+
+    def _write(self, cycle: RequestResponseCycle, answer: Answer) -> None:
+        """Write an answer that is no stream, and go on to the next request."""
+        if cycle.disconnected:
+            return
+        is_whole = cycle.scope["method"] != "HEAD" and answer.status not in _BODILESS
+        parts = [STATUS_LINE[answer.status]]
+        for name, value in (*cycle.default_headers, *answer.headers):
+            if name != b"content-length" or not is_whole:
+                parts += (name, b": ", value, b"\r\n")
+        if not cycle.keep_alive:
+            parts.append(b"connection: close\r\n")
+        parts += (b"content-length: %d\r\n\r\n" % len(answer.body), answer.body) if is_whole else (b"\r\n",)
+        self.transport.write(b"".join(parts))
+        cycle.response_complete = True
+        cycle.on_response = _nothing  # It leads back here, which would keep both in memory.
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
+
+def _nothing() -> None:
+    pass
 
 
 async def _serve(
@@ -210,9 +313,11 @@ async def _serve(
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, drain)
-    await asyncio.gather(*(server.serve(sockets=[listener]) for server, listener in zip(servers, sockets, strict=True)))
-    for bridge in bridges:
-        bridge.close()
+    try:
+        await asyncio.gather(*(server.serve(sockets=[listener]) for server, listener in zip(servers, sockets, strict=True)))
+    finally:
+        for bridge in bridges:
+            bridge.close()
 
 
 def _supervise(sockets: Sequence[socket.socket], make_sites: Callable[[], Sites], workers: int, drain_seconds: float) -> None:

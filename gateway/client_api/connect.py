@@ -2,22 +2,22 @@
 
 import flask
 
-from ..runtime import answer_response, authorization, client_session_loader, current_gateway
+from ..runtime import answer_response, authorization, client_session_loader, current_gateway, current_request
 
 
 def connect(token: str) -> flask.Response:  # noqa: ARG001 - the session is loaded already
     """Negotiate the version, bind the session to the app, give it the request."""
-    headers, secret = flask.request.headers, authorization()
+    asked, secret = current_request(), authorization()
     return answer_response(
         current_gateway().sessions.exchange(
             client_session_loader(),
-            flask.request.path,
+            asked.path,
             b"",
             secret,
             lambda engine, session: engine.connect(
                 session,
-                min_version=headers.get("X-IRMA-MinProtocolVersion"),
-                max_version=headers.get("X-IRMA-MaxProtocolVersion"),
+                min_version=asked.headers.get("X-IRMA-MinProtocolVersion"),
+                max_version=asked.headers.get("X-IRMA-MaxProtocolVersion"),
                 authorization=secret,
             ),
         )

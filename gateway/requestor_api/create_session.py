@@ -3,29 +3,29 @@
 Source: irmago `irma/server/requestorserver/server.go` (`handleCreateSession`, `createSession`).
 """
 
-from flask import Response, request
+from flask import Response
 
 from idemix.request import RequestorRequest
 
 from ..auth.base import Authenticated, Purpose
 from ..errors import PermissionRefusedError, UnsupportedError
-from ..runtime import authenticated, current_gateway, json_response
+from ..runtime import authenticated, current_gateway, current_request, json_response
 
 
 def create_session() -> Response:
     """Start a session for a requestor."""
-    gateway = current_gateway()
+    gateway, asked = current_gateway(), current_request()
     sender = authenticated(Purpose.SESSION)
     if not isinstance(sender.request, RequestorRequest):
         raise TypeError("a session request was read")
-    judgement = gateway.sessions.judge_request(sender.name, sender.request, address=request.remote_addr or "")
+    judgement = gateway.sessions.judge_request(sender.name, sender.request, address=asked.remote_addr or "")
     if judgement.refused_by is not None:
         gateway.sessions.note_refusal(sender.request, sender.name, judgement.refused_by)
         raise PermissionRefusedError(judgement.reason, departure=judgement.departure)
     # An empty address of a next session is refused with a reason of its own when the session is started.
     if sender.request.next_session_url != "":
         require_signed_calls(sender.request)
-    package = gateway.sessions.start(sender.request, sender.name, told_apart_by=told_apart_by(sender, request.get_data()))
+    package = gateway.sessions.start(sender.request, sender.name, told_apart_by=told_apart_by(sender, asked.get_data()))
     return json_response(package.to_json())
 
 

@@ -17,7 +17,7 @@ from tests.support.shared import ROOT
 
 #: An application that tells what it got, in a process of its own, and the server around it.
 PROGRAM = """
-import json, sys, threading
+import json, sys, threading, time
 from gateway.events import EventHub, EventStream, encode_event, status_data
 from gateway.stores.base import StatusChange
 from idemix.session.status import Status
@@ -56,6 +56,17 @@ def application(environ, start_response):
         return [str(hub.listeners).encode()]
     if path == "/fails":
         raise RuntimeError("broken")
+    if path == "/header":
+        start_response("200 OK", [("X-Thing", "1\\r\\nX-Other: 2")])
+        return []
+    if path == "/unchanged":
+        start_response("304 Not Modified", [("ETag", '"1"')])
+        return []
+    if path == "/slow":
+        time.sleep(0.5)
+    if path == "/big":
+        start_response("200 OK", [("Content-Length", "7")])
+        return [b"x" * 1000000]
     body = environ["wsgi.input"].read()
     start_response("201 Created", [("Content-Type", "application/json"), ("X-Twice", "1"), ("X-Twice", "2")])
     return [json.dumps({key: environ.get(key) for key in KEYS}).encode(), b" ", str(len(body)).encode()]
@@ -143,7 +154,76 @@ def test_an_address_for_large_bodies_has_a_limit_of_its_own(server) -> None:
 
 
 def test_fault_of_the_application_is_a_500_and_the_server_goes_on(server) -> None:
-    assert httpx.get(f"{server[0]}/fails", timeout=30).status_code == 500
+    answer = httpx.get(f"{server[0]}/fails", timeout=30)
+    assert (answer.status_code, answer.text) == (500, "Internal Server Error")
+    assert httpx.get(f"{server[0]}/x", timeout=30).status_code == 201
+
+
+def test_header_that_would_begin_another_is_a_500(server) -> None:
+    answer = httpx.get(f"{server[0]}/header", timeout=30)
+    assert answer.status_code == 500
+    assert "x-other" not in answer.headers
+
+
+def test_answers_without_a_body_have_none(server) -> None:
+    with _connection(server[0]) as connection:
+        connection.sendall(b"HEAD /x HTTP/1.1\r\nHost: x\r\n\r\nGET /unchanged HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        heads = _read_all(connection).split(b"\r\n\r\n")
+    assert [head[:12] for head in heads] == [b"HTTP/1.1 201", b"HTTP/1.1 304", b""]
+    assert b"content-length" not in heads[1]
+
+
+def test_the_length_of_an_answer_is_that_of_its_body(server) -> None:
+    assert httpx.get(f"{server[0]}/big", timeout=30).content == b"x" * 1000000
+
+
+def test_requests_sent_ahead_are_answered_in_their_order(server) -> None:
+    requests = [
+        b"GET /slow?1 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /x?2 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",
+        b"GET /x?3 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /x?4 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 200000\r\n\r\n" + b"y" * 100000,
+    ]
+    with _connection(server[0]) as connection:
+        connection.sendall(b"".join(requests))
+        time.sleep(1)
+        connection.sendall(b"y" * 100000)
+        answers = _read_all(connection)
+    assert [part[:1] for part in answers.split(b'"QUERY_STRING": "')[1:]] == [b"1", b"2", b"3", b"4"]
+    assert answers.count(b"HTTP/1.1 201") == 4
+    assert answers.endswith(b" 200000")
+
+
+def test_answers_wait_for_a_client_that_does_not_read_them(server) -> None:
+    with _connection(server[0]) as connection:
+        connection.sendall(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n" * 20 + b"GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        time.sleep(0.5)
+        answers = _read_all(connection)
+    assert answers.count(b"HTTP/1.1 200") == 20
+    assert answers.count(b"x" * 1000000) == 20
+    assert answers.count(b"HTTP/1.1 201") == 1
+
+
+def test_a_body_is_asked_for_where_the_client_waits_for_that(server) -> None:
+    with _connection(server[0]) as connection:
+        connection.sendall(b"POST /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
+        assert connection.recv(4096) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b"abc")
+        answer = _read_all(connection)
+    assert answer.startswith(b"HTTP/1.1 201")
+    assert answer.endswith(b" 3")
+
+
+def test_connection_of_http_1_0_ends_with_its_answer(server) -> None:
+    with _connection(server[0]) as connection:
+        connection.sendall(b"GET /x HTTP/1.0\r\nHost: x\r\n\r\n")
+        assert b"\r\nconnection: close\r\n" in _read_all(connection)
+
+
+def test_server_goes_on_after_clients_that_do_not_wait_for_their_answer(server) -> None:
+    for _ in range(20):
+        with _connection(server[0]) as connection:
+            connection.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
     assert httpx.get(f"{server[0]}/x", timeout=30).status_code == 201
 
 
@@ -169,6 +249,14 @@ def test_events_reach_more_listeners_than_there_are_threads(server) -> None:
     while httpx.get(f"{server[0]}/listeners", timeout=30).text != "0":
         assert time.monotonic() < deadline, "listeners that left are still counted"
         time.sleep(0.05)
+
+
+def _connection(url: str) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), 30)
+
+
+def _read_all(connection: socket.socket) -> bytes:
+    return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
 def _read_until(listener: socket.socket, end: bytes) -> bytes:
