@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 from flask import Blueprint, Flask, Request, Response, current_app, g, request
@@ -75,6 +75,8 @@ from .suspension import Suspensions
 from .usage import Usage
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 _APP_PATH: Final = "/irma/"
 _CLIENT_PATH: Final = "/irma/session/"
@@ -306,8 +308,15 @@ def _joined(configured: RequestorDirectory, snapshot: Callable[[], RequestorDire
     return directory
 
 
+class _Flask(Flask):
+    """Flask, whose views and hooks are plain functions, so that nothing has to find out at each call whether one is a coroutine."""
+
+    def ensure_sync(self, func: Callable[..., T]) -> Callable[..., T]:
+        return func
+
+
 def _flask(gateway: Gateway, blueprints: Iterable[Blueprint]) -> Flask:
-    app = Flask(__name__, static_folder=None)
+    app = _Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False

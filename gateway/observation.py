@@ -1,7 +1,7 @@
 """What is told of every request of an application: a line of the log, its time, why it was refused, and its id in the answer."""
 
 import time
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from flask import Flask, Response, g, request
@@ -9,6 +9,7 @@ from flask import Flask, Response, g, request
 from .errors import remote_error
 from .metrics import REFUSALS, REQUEST_SECONDS, reason_of
 from .request_id import HEADER, begin_request
+from .runtime import current_request
 
 log = structlog.get_logger(__name__)
 
@@ -26,28 +27,35 @@ def observe(app: Flask, application: str) -> None:
 
     @app.before_request
     def begin() -> None:
-        g.refusal = None
-        g.began = time.perf_counter()
-        g.request_id = begin_request(request.headers.get(HEADER))
+        kept = _kept()
+        kept.refusal = None
+        kept.began = time.perf_counter()
+        kept.request_id = begin_request(request.headers.get(HEADER))
 
     @app.after_request
     def end(response: Response) -> Response:
-        seconds = time.perf_counter() - g.began
-        endpoint = request.endpoint or NOWHERE
+        asked, kept = current_request(), _kept()
+        seconds = time.perf_counter() - kept.began
+        endpoint = asked.endpoint or NOWHERE
         REQUEST_SECONDS.labels(application, endpoint, str(response.status_code)).observe(seconds)
-        refusal = g.refusal
+        refusal = kept.refusal
         if refusal is not None:
             REFUSALS.labels(remote_error(refusal)[0].error, reason_of(refusal)).inc()
         # No path, no token, no value.
         log.info(
             "request.answered",
             application=application,
-            method=request.method,
+            method=asked.method,
             endpoint=endpoint,
             status=response.status_code,
             milliseconds=round(seconds * 1000, 1),
             refusal=None if refusal is None else type(refusal).__name__,
             departure=getattr(refusal, "departure", None),
         )
-        response.headers[HEADER] = g.request_id
+        response.headers[HEADER] = kept.request_id
         return response
+
+
+def _kept() -> Any:
+    """What is kept for this request, itself, as `gateway.runtime.current_request` is the request."""
+    return g._get_current_object()

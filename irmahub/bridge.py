@@ -1,4 +1,4 @@
-"""Runs a WSGI application behind an event loop: requests on a bounded pool of threads, event streams on the loop.
+"""Runs a WSGI application behind an event loop: requests on threads, event streams on the loop.
 
 Every request runs through the application on a thread. Where the application answers with a `gateway.events.EventStream`,
 the thread is given back and the loop writes the events as they come, so that a waiting listener costs no thread.
@@ -10,15 +10,14 @@ import io
 import logging
 import re
 import sys
-import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from http import HTTPStatus
-from queue import SimpleQueue
 from types import MappingProxyType
 from typing import Any, Final, cast
 from wsgiref.types import WSGIApplication, WSGIEnvironment
 
 from gateway.events import EventStream
+from irmahub.threads import Threads
 
 log = logging.getLogger(__name__)
 
@@ -26,9 +25,6 @@ Message = dict[str, Any]
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-
-#: Threads for the requests of one application. More than cores, since requests also wait: for a database, a next session.
-THREADS: Final = 16
 
 #: How much of a body is kept, but for a few addresses. The applications refuse at 10 MiB or less; a byte more tells that there is more.
 MAX_BODY_BYTES: Final = 10 * 1024 * 1024 + 1
@@ -48,7 +44,6 @@ class Bridge:
 
     Args:
         application: what answers.
-        threads: how many of its requests run at a time.
         large_bodies: the addresses (paths) whose requests may hold more than `MAX_BODY_BYTES`, with how much.
         read_seconds: how long a client may take to send the head of a request, and then its body.
     """
@@ -57,20 +52,15 @@ class Bridge:
         self,
         application: WSGIApplication,
         *,
-        threads: int = THREADS,
         large_bodies: Mapping[str, int] = MappingProxyType({}),
         read_seconds: float = READ_SECONDS,
     ) -> None:
         self._application = application
         self._large_bodies = large_bodies
         self.read_seconds = read_seconds
-        # Nobody asks what became of a request, or takes it back, so that a queue does what futures and their locks would.
-        self._requests: SimpleQueue[tuple[Scope, bytes, Callable[[Answer], object]] | None] = SimpleQueue()
         self._streams: set[asyncio.Queue[bytes | None]] = set()
         self._is_ending = False
-        self._threads = [threading.Thread(target=self._work, name=f"request_{number}", daemon=True) for number in range(threads)]
-        for thread in self._threads:
-            thread.start()
+        self._threads = Threads[tuple[Scope, bytes, Callable[[Answer], object]]](lambda request: self._answer(*request))
 
     def most_bytes(self, path: str) -> int:
         """How much of a body sent to an address is kept."""
@@ -84,7 +74,7 @@ class Bridge:
             body: its body, whole or cut at `most_bytes`.
             take: called with the answer, on a thread of the pool.
         """
-        self._requests.put((scope, body, take))
+        self._threads.put((scope, body, take))
 
     def end_streams(self) -> None:
         """End all event streams, also those that open from now on; their listeners come back to another process, or later."""
@@ -94,16 +84,7 @@ class Bridge:
 
     def close(self) -> None:
         """Take no more requests, and wait for those that came."""
-        for _ in self._threads:
-            self._requests.put(None)
-        for thread in self._threads:
-            thread.join()
-
-    def _work(self) -> None:
-        """Answer requests until the end; what a thread of the pool does."""
-        while (request := self._requests.get()) is not None:
-            self._answer(*request)
-            del request  # A thread that waits keeps nothing of what somebody sent.
+        self._threads.close()
 
     def _answer(self, scope: Scope, body: bytes, take: Callable[["Answer"], object]) -> None:
         try:

@@ -5,6 +5,7 @@ See docs/adr/0002-production-server.md for why it is built so.
 
 import asyncio
 import contextlib
+import gc
 import multiprocessing
 import os
 import resource
@@ -118,6 +119,9 @@ def _serve_in_process(sockets: Sequence[socket.socket], make_sites: Callable[[],
         Bridge(application, large_bodies=sites.large_bodies, read_seconds=seconds)
         for application, seconds in zip(sites.applications, read_seconds, strict=True)
     ]
+    # What lives as long as the process is never looked through again for garbage, which took a third of a millisecond of each session.
+    gc.collect()
+    gc.freeze()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(sockets, bridges, sites.tls or [None] * len(bridges), sites.stop_soon, drain_seconds))

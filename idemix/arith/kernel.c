@@ -51,51 +51,61 @@ INLINE void store(int vectors, uint64_t *digits, const vector *value) {
         _mm512_storeu_si512(digits + LANES * j, value[j]);
 }
 
-/* value = value * factor / R mod n, below 2n where both were.
+/* value = value * factor / R mod n, below 2n where both were; for `ways` values at once, modulo numbers of as many digits.
  *
  * Digit by digit of the factor. Lanes hold up to 2^60 before carries are taken, at the end; only the lowest one is needed in full
- * on the way, and is kept beside the vectors, in `low`.
+ * on the way, and is kept beside the vectors, in `low`. Each digit waits for the one before it; a second way fills that time where
+ * the vectors are few.
  */
-INLINE void multiply(int vectors, const modulus *m, vector *value, const uint64_t *factor) {
-    vector sum[MOST_VECTORS], n[MOST_VECTORS];
+INLINE void multiply_ways(int ways, int vectors, const modulus *m, vector (*value)[MOST_VECTORS], const uint64_t *const *factor) {
+    vector sum[2][MOST_VECTORS], n[2][MOST_VECTORS];
     const vector zero = _mm512_setzero_si512();
-    const uint64_t value_0 = lowest(value[0]), n_0 = m->n[0];
-    uint64_t low = 0;
+    uint64_t value_0[2], low[2] = {0, 0};
 
-    load(vectors, n, m->n);
-    for (int j = 0; j < vectors; j++)
-        sum[j] = zero;
-    for (int i = 0; i < m->digits; i++) {
-        const uint64_t digit = factor[i];
-        const unsigned __int128 product = (unsigned __int128)value_0 * digit;
-        const uint64_t lowest_sum = low + ((uint64_t)product & DIGIT_MASK);
-        /* So many times n makes the lowest digit zero. */
-        const uint64_t times = (lowest_sum * m->n_inverse) & DIGIT_MASK;
-        const unsigned __int128 added = (unsigned __int128)n_0 * times;
-        const uint64_t carry = (lowest_sum + ((uint64_t)added & DIGIT_MASK)) >> DIGIT_BITS;
-        const vector digits = _mm512_set1_epi64((long long)digit), multiples = _mm512_set1_epi64((long long)times);
+    for (int w = 0; w < ways; w++) {
+        load(vectors, n[w], m[w].n);
+        value_0[w] = lowest(value[w][0]);
+        for (int j = 0; j < vectors; j++)
+            sum[w][j] = zero;
+    }
+    for (int i = 0; i < m->digits; i++)
+        for (int w = 0; w < ways; w++) {
+            const uint64_t digit = factor[w][i];
+            const unsigned __int128 product = (unsigned __int128)value_0[w] * digit;
+            const uint64_t lowest_sum = low[w] + ((uint64_t)product & DIGIT_MASK);
+            /* So many times n makes the lowest digit zero. */
+            const uint64_t times = (lowest_sum * m[w].n_inverse) & DIGIT_MASK;
+            const unsigned __int128 added = (unsigned __int128)m[w].n[0] * times;
+            const uint64_t carry = (lowest_sum + ((uint64_t)added & DIGIT_MASK)) >> DIGIT_BITS;
+            const vector digits = _mm512_set1_epi64((long long)digit), multiples = _mm512_set1_epi64((long long)times);
 
-        for (int j = 0; j < vectors; j++)
-            sum[j] = _mm512_madd52lo_epu64(sum[j], value[j], digits);
-        for (int j = 0; j < vectors; j++)
-            sum[j] = _mm512_madd52lo_epu64(sum[j], n[j], multiples);
-        for (int j = 0; j < vectors; j++)
-            sum[j] = _mm512_alignr_epi64(j + 1 < vectors ? sum[j + 1] : zero, sum[j], 1);
-        low = lowest(sum[0]) + carry + (uint64_t)(product >> DIGIT_BITS) + (uint64_t)(added >> DIGIT_BITS);
-        for (int j = 0; j < vectors; j++)
-            sum[j] = _mm512_madd52hi_epu64(sum[j], value[j], digits);
-        for (int j = 0; j < vectors; j++)
-            sum[j] = _mm512_madd52hi_epu64(sum[j], n[j], multiples);
+            for (int j = 0; j < vectors; j++)
+                sum[w][j] = _mm512_madd52lo_epu64(sum[w][j], value[w][j], digits);
+            for (int j = 0; j < vectors; j++)
+                sum[w][j] = _mm512_madd52lo_epu64(sum[w][j], n[w][j], multiples);
+            for (int j = 0; j < vectors; j++)
+                sum[w][j] = _mm512_alignr_epi64(j + 1 < vectors ? sum[w][j + 1] : zero, sum[w][j], 1);
+            low[w] = lowest(sum[w][0]) + carry + (uint64_t)(product >> DIGIT_BITS) + (uint64_t)(added >> DIGIT_BITS);
+            for (int j = 0; j < vectors; j++)
+                sum[w][j] = _mm512_madd52hi_epu64(sum[w][j], value[w][j], digits);
+            for (int j = 0; j < vectors; j++)
+                sum[w][j] = _mm512_madd52hi_epu64(sum[w][j], n[w][j], multiples);
+        }
+    for (int w = 0; w < ways; w++) {
+        uint64_t digits[MOST_VECTORS * LANES], carry = 0;
+        store(vectors, digits, sum[w]);
+        digits[0] = low[w];
+        for (int i = 0; i < LANES * vectors; i++) {
+            carry += digits[i];
+            digits[i] = carry & DIGIT_MASK;
+            carry >>= DIGIT_BITS;
+        }
+        load(vectors, value[w], digits);
     }
-    uint64_t digits[MOST_VECTORS * LANES], carry = 0;
-    store(vectors, digits, sum);
-    digits[0] = low;
-    for (int i = 0; i < LANES * vectors; i++) {
-        carry += digits[i];
-        digits[i] = carry & DIGIT_MASK;
-        carry >>= DIGIT_BITS;
-    }
-    load(vectors, value, digits);
+}
+
+INLINE void multiply(int vectors, const modulus *m, vector *value, const uint64_t *factor) {
+    multiply_ways(1, vectors, m, (vector(*)[MOST_VECTORS])value, &factor);
 }
 
 INLINE void square(int vectors, const modulus *m, vector *value) {
@@ -169,43 +179,55 @@ INLINE unsigned bits_of(const uint8_t *exponent, size_t start, unsigned count) {
 
 #define MOST_WINDOW 5
 
-/* Windows of equal width from the highest bit down; each costs its squarings and one multiplication, whatever its bits. */
-INLINE void power(int vectors, const modulus *m, const uint8_t *base, const uint8_t *exponent, size_t exponent_bits, uint8_t *result,
-                  size_t size) {
+/* Windows of equal width from the highest bit down; each costs its squarings and one multiplication, whatever its bits.
+ *
+ * Of `ways` powers at once, bases, exponents and results follow each other: numbers of `size` bytes, exponents of whole bytes.
+ */
+INLINE void power(int ways, int vectors, const modulus *m, const uint8_t *bases, const uint8_t *exponents, size_t exponent_bits,
+                  uint8_t *results, size_t size) {
     const unsigned width = exponent_bits > 512 ? MOST_WINDOW : exponent_bits > 24 ? 4 : 1;
-    uint64_t powers[1 << MOST_WINDOW][MOST_VECTORS * LANES];
-    vector value[MOST_VECTORS];
+    uint64_t powers[2][1 << MOST_WINDOW][MOST_VECTORS * LANES], factors[2][MOST_VECTORS * LANES];
+    const uint64_t *const factor[2] = {factors[0], factors[1]};
+    vector value[2][MOST_VECTORS];
 
-    set_one(vectors, m, value);
-    store(vectors, powers[0], value);
-    read_number(vectors, m, value, base, size);
-    store(vectors, powers[1], value);
-    for (unsigned i = 2; i < 1u << width; i++) {
-        multiply(vectors, m, value, powers[1]);
-        store(vectors, powers[i], value);
+    for (int w = 0; w < ways; w++) {
+        set_one(vectors, &m[w], value[w]);
+        store(vectors, powers[w][0], value[w]);
+        read_number(vectors, &m[w], value[w], bases + (size_t)w * size, size);
+        store(vectors, powers[w][1], value[w]);
+        for (unsigned i = 2; i < 1u << width; i++) {
+            multiply(vectors, &m[w], value[w], powers[w][1]);
+            store(vectors, powers[w][i], value[w]);
+        }
+        load(vectors, value[w], powers[w][0]);
     }
-    load(vectors, value, powers[0]);
     for (size_t window = (exponent_bits + width - 1) / width; window-- > 0;) {
         const size_t start = window * width;
         const unsigned count = exponent_bits - start < width ? (unsigned)(exponent_bits - start) : width;
-        const vector wanted = _mm512_set1_epi64((long long)bits_of(exponent, start, count));
-        vector chosen[MOST_VECTORS];
-        uint64_t factor[MOST_VECTORS * LANES];
 
-        for (unsigned i = 0; i < width; i++)
-            square(vectors, m, value);
-        /* All powers are read in full, so that neither the cache nor a load that is left out tells which was taken. */
-        for (int j = 0; j < vectors; j++)
-            chosen[j] = _mm512_setzero_si512();
-        for (unsigned i = 0; i < 1u << width; i++) {
-            const vector kept = _mm512_movm_epi64(_mm512_cmpeq_epi64_mask(wanted, _mm512_set1_epi64((long long)i)));
-            for (int j = 0; j < vectors; j++)
-                chosen[j] = _mm512_or_si512(chosen[j], _mm512_and_si512(kept, _mm512_loadu_si512(powers[i] + LANES * j)));
+        for (unsigned i = 0; i < width; i++) {
+            for (int w = 0; w < ways; w++)
+                store(vectors, factors[w], value[w]);
+            multiply_ways(ways, vectors, m, value, factor);
         }
-        store(vectors, factor, chosen);
-        multiply(vectors, m, value, factor);
+        /* All powers are read in full, so that neither the cache nor a load that is left out tells which was taken. */
+        for (int w = 0; w < ways; w++) {
+            const uint8_t *exponent = exponents + (size_t)w * ((exponent_bits + 7) / 8);
+            const vector wanted = _mm512_set1_epi64((long long)bits_of(exponent, start, count));
+            vector chosen[MOST_VECTORS];
+            for (int j = 0; j < vectors; j++)
+                chosen[j] = _mm512_setzero_si512();
+            for (unsigned i = 0; i < 1u << width; i++) {
+                const vector kept = _mm512_movm_epi64(_mm512_cmpeq_epi64_mask(wanted, _mm512_set1_epi64((long long)i)));
+                for (int j = 0; j < vectors; j++)
+                    chosen[j] = _mm512_or_si512(chosen[j], _mm512_and_si512(kept, _mm512_loadu_si512(powers[w][i] + LANES * j)));
+            }
+            store(vectors, factors[w], chosen);
+        }
+        multiply_ways(ways, vectors, m, value, factor);
     }
-    write_number(vectors, m, value, result, size);
+    for (int w = 0; w < ways; w++)
+        write_number(vectors, &m[w], value[w], results + (size_t)w * size, size);
 }
 
 /* The 2^teeth products of the powers base^(2^(columns * t)), 0 <= t < teeth; `next` becomes base^(2^(columns * teeth)). */
@@ -234,19 +256,20 @@ INLINE void table(int vectors, const modulus *m, const uint8_t *base, unsigned t
 /* One table and the part of an exponent that it serves: bits start + column + columns * tooth. */
 typedef struct {
     const uint64_t *entries;
-    const uint8_t *exponent; /* of exponent_bits bits; those beyond are zero */
-    uint32_t exponent_bits;
+    uint32_t exponent;      /* where it begins among the exponents */
+    uint32_t exponent_bits; /* those beyond are zero */
     uint32_t start;
     uint32_t teeth;
     uint32_t columns;
 } term;
 
-INLINE const uint64_t *entry_of(int vectors, const term *t, unsigned column) {
+INLINE const uint64_t *entry_of(int vectors, const term *t, const uint8_t *exponents, unsigned column) {
+    const uint8_t *exponent = exponents + t->exponent;
     size_t index = 0;
     for (unsigned tooth = 0; tooth < t->teeth; tooth++) {
         const size_t bit = t->start + column + (size_t)t->columns * tooth;
         if (bit < t->exponent_bits)
-            index |= (size_t)(t->exponent[bit / 8] >> (bit % 8) & 1) << tooth;
+            index |= (size_t)(exponent[bit / 8] >> (bit % 8) & 1) << tooth;
     }
     const uint64_t *entry = t->entries + index * (size_t)vectors * LANES;
     for (const char *line = (const char *)entry; line < (const char *)(entry + vectors * LANES); line += LINE)
@@ -257,7 +280,8 @@ INLINE const uint64_t *entry_of(int vectors, const term *t, unsigned column) {
 #define AHEAD 4
 
 /* From the highest column down; all tables share the squarings. Entries are asked for ahead, since they lie all over the memory. */
-INLINE void product(int vectors, const modulus *m, const term *terms, size_t count, uint8_t *result, size_t size) {
+INLINE void product(int vectors, const modulus *m, const term *terms, size_t count, const uint8_t *exponents, uint8_t *result,
+                    size_t size) {
     const uint64_t *coming[AHEAD];
     size_t read = 0, asked = 0;
     unsigned columns = 0;
@@ -276,7 +300,7 @@ INLINE void product(int vectors, const modulus *m, const term *terms, size_t cou
                 continue;
             while (asked < read + AHEAD && next_column > 0) {
                 if (next_column - 1 < terms[next].columns)
-                    coming[asked++ % AHEAD] = entry_of(vectors, &terms[next], next_column - 1);
+                    coming[asked++ % AHEAD] = entry_of(vectors, &terms[next], exponents, next_column - 1);
                 if (++next == count) {
                     next = 0;
                     next_column--;
@@ -372,29 +396,35 @@ ON_IFMA static unsigned fermat(int digits, const uint8_t *numbers, const uint8_t
 #define FOR_EACH_SIZE(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10)
 
 #define INSTANCE(V)                                                                                                                \
-    ON_IFMA static void power_##V(const modulus *m, const uint8_t *base, const uint8_t *exponent, size_t exponent_bits,            \
-                                  uint8_t *result, size_t size) {                                                                  \
-        power(V, m, base, exponent, exponent_bits, result, size);                                                                  \
+    ON_IFMA static void power_##V(int ways, const modulus *m, const uint8_t *bases, const uint8_t *exponents, size_t exponent_bits, \
+                                  uint8_t *results, size_t size) {                                                                 \
+        if (ways == 1)                                                                                                             \
+            power(1, V, m, bases, exponents, exponent_bits, results, size);                                                        \
+        else                                                                                                                       \
+            power(2, V, m, bases, exponents, exponent_bits, results, size);                                                        \
     }                                                                                                                              \
     ON_IFMA static void table_##V(const modulus *m, const uint8_t *base, unsigned teeth, unsigned columns, uint64_t *entries,      \
                                   uint8_t *next, size_t size) {                                                                    \
         table(V, m, base, teeth, columns, entries, next, size);                                                                    \
     }                                                                                                                              \
-    ON_IFMA static void product_##V(const modulus *m, const term *terms, size_t count, uint8_t *result, size_t size) {             \
-        product(V, m, terms, count, result, size);                                                                                 \
+    ON_IFMA static void product_##V(const modulus *m, const term *terms, size_t count, const uint8_t *exponents, uint8_t *result,  \
+                                    size_t size) {                                                                                 \
+        product(V, m, terms, count, exponents, result, size);                                                                      \
     }
 FOR_EACH_SIZE(INSTANCE)
 
 int kernel_runs_here(void) { return __builtin_cpu_supports("avx512ifma") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"); }
 
-void kernel_power(int vectors, int digits, const uint8_t *n, const uint8_t *r2, size_t size, const uint8_t *base,
-                  const uint8_t *exponent, size_t exponent_bits, uint8_t *result) {
-    modulus m;
-    prepare(&m, vectors, digits, n, r2, size);
+/* One power, or two at once modulo numbers of as many digits; what belongs to the second follows what belongs to the first. */
+void kernel_power(int ways, int vectors, int digits, const uint8_t *n, const uint8_t *r2, size_t size, const uint8_t *bases,
+                  const uint8_t *exponents, size_t exponent_bits, uint8_t *results) {
+    modulus m[2];
+    for (int w = 0; w < ways; w++)
+        prepare(&m[w], vectors, digits, n + (size_t)w * size, r2 + (size_t)w * size, size);
     switch (vectors) {
 #define CASE(V)                                                                                                                    \
     case V:                                                                                                                        \
-        power_##V(&m, base, exponent, exponent_bits, result, size);                                                                \
+        power_##V(ways, m, bases, exponents, exponent_bits, results, size);                                                        \
         break;
         FOR_EACH_SIZE(CASE)
 #undef CASE
@@ -416,13 +446,13 @@ void kernel_table(int vectors, int digits, const uint8_t *n, const uint8_t *r2, 
 }
 
 void kernel_product(int vectors, int digits, const uint8_t *n, const uint8_t *r2, size_t size, const term *terms, size_t count,
-                    uint8_t *result) {
+                    const uint8_t *exponents, uint8_t *result) {
     modulus m;
     prepare(&m, vectors, digits, n, r2, size);
     switch (vectors) {
 #define CASE(V)                                                                                                                    \
     case V:                                                                                                                        \
-        product_##V(&m, terms, count, result, size);                                                                               \
+        product_##V(&m, terms, count, exponents, result, size);                                                                               \
         break;
         FOR_EACH_SIZE(CASE)
 #undef CASE

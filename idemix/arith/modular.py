@@ -59,6 +59,17 @@ def powmod_secret(base: mpz, exponent: mpz | int, modulus: mpz) -> mpz:
         context.allow_release_gil = False
 
 
+def powmod_secret_pair(base: mpz, exponent: mpz, modulus: mpz, other_base: mpz, other_exponent: mpz, other_modulus: mpz) -> tuple[mpz, mpz]:
+    """Return two powers as `powmod_secret` does, in little more than the time of one where the native kernel computes them.
+
+    The exponents are not negative; the moduli are odd, and best of the same length.
+    """
+    native, other = _native(exponent, modulus), _native(other_exponent, other_modulus)
+    if native is not None and other is not None:
+        return native.powers(base, exponent, other, other_base, other_exponent)
+    return powmod_secret(base, exponent, modulus), powmod_secret(other_base, other_exponent, other_modulus)
+
+
 def _native(exponent: mpz | int, modulus: mpz) -> kernel.NativeModulus | None:
     return kernel.for_modulus(modulus) if exponent.bit_length() >= _LEAST_NATIVE_BITS else None
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 from gmpy2 import mpz
 
-from ..arith.modular import inverse, powmod_secret
+from ..arith.modular import inverse, powmod_secret_pair
 from ..errors import ComputationError, MalformedKeyError
 from ..params import params_for
 from .xml import KeyElement, KeyWriter, parse_key_xml
@@ -63,9 +63,8 @@ class PrivateKey:
         The base is a unit; the exponent is secret and not negative. The result is for this side only: had it gone wrong in one
         half, it would give the factors away.
         """
-        power_p = powmod_secret(base % self.p, exponent % (self.p - 1), self.p)
-        power_q = powmod_secret(base % self.q, exponent % (self.q - 1), self.q)
-        return self._combine(power_p, power_q)
+        p, q = self.p, self.q
+        return self._combine(*powmod_secret_pair(base % p, exponent % (p - 1), p, base % q, exponent % (q - 1), q))
 
     def root(self, value: mpz, e: mpz) -> mpz:
         """Return the e-th root of a unit modulo N, e odd and coprime to the order.
@@ -84,10 +83,11 @@ class PrivateKey:
             the remedy is Shamir's (US patent 5,991,415, expired).
         """
         exponent = inverse(e, 2 * self.order)
-        root_p, root_q = (
-            powmod_secret(value % (prime * _CHECK_PRIME), exponent % ((prime - 1) * (_CHECK_PRIME - 1)), prime * _CHECK_PRIME)
+        half_p, half_q = (
+            (value % (prime * _CHECK_PRIME), exponent % ((prime - 1) * (_CHECK_PRIME - 1)), prime * _CHECK_PRIME)
             for prime in (self.p, self.q)
         )
+        root_p, root_q = powmod_secret_pair(*half_p, *half_q)
         root = self._combine(root_p % self.p, root_q % self.q)
         if root_p % _CHECK_PRIME != root_q % _CHECK_PRIME or (root - root_p) % self.p or (root - root_q) % self.q:
             raise ComputationError("a root was computed wrongly: its two halves disagree")

@@ -54,6 +54,25 @@ def test_powers(modulus: mpz, data: st.DataObject) -> None:
 
 
 @needs_kernel
+@settings(deadline=None, max_examples=100)
+@given(moduli(), moduli(), st.data())
+def test_powers_of_two_moduli_at_once(one: mpz, other: mpz, data: st.DataObject) -> None:
+    """Of the same length, when they are computed together, and of different ones; exponents of different lengths, 0 among them."""
+    if data.draw(st.booleans()):
+        other = mpz(data.draw(st.integers(1 << (one.bit_length() - 1), (1 << one.bit_length()) - 1))) | 1
+    bases = [data.draw(st.integers(0, int(modulus))) for modulus in (one, other)]
+    exponents = [data.draw(st.sampled_from([0, 1, 1 << 300]) | st.integers(0, 1 << 1100)) for _ in range(2)]
+    assert native(one).powers(mpz(bases[0]), mpz(exponents[0]), native(other), mpz(bases[1]), mpz(exponents[1])) == (
+        pow(bases[0], exponents[0], int(one)),
+        pow(bases[1], exponents[1], int(other)),
+    )
+    assert modular.powmod_secret_pair(mpz(bases[0]), mpz(exponents[0]), one, mpz(bases[1]), mpz(exponents[1]), other) == (
+        pow(bases[0], exponents[0], int(one)),
+        pow(bases[1], exponents[1], int(other)),
+    )
+
+
+@needs_kernel
 @settings(deadline=None, max_examples=60)
 @given(moduli(), st.data())
 def test_products(modulus: mpz, data: st.DataObject) -> None:
@@ -116,7 +135,7 @@ def test_the_kernel_keeps_within_its_memory(tmp_path: Path) -> None:
         text=True,
     )
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "4 passed" in result.stdout
+    assert "5 passed" in result.stdout
 
 
 def test_without_the_kernel_gmp_computes(monkeypatch: pytest.MonkeyPatch) -> None:

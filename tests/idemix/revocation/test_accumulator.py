@@ -7,7 +7,7 @@ import pytest
 from gmpy2 import mpz
 
 from idemix import cbor
-from idemix.arith.modular import powmod
+from idemix.arith.modular import powmod, powmod_secret_pair
 from idemix.departures import DEPARTURES
 from idemix.errors import (
     ComputationError,
@@ -101,9 +101,12 @@ def test_roots_that_went_wrong_are_not_given_out(monkeypatch: pytest.MonkeyPatch
     """A root that is wrong modulo one factor of N would give both away."""
     chain = make_chain(1)
     accumulator, signed = chain.accumulator(0), chain.updates[0].signed_accumulator
-    monkeypatch.setattr(
-        private, "powmod_secret", lambda base, exponent, modulus: powmod(base, exponent, modulus) ^ (modulus % PRIVATE.p == 0)
-    )
+
+    def faulty(*halves: mpz) -> tuple[mpz, mpz]:
+        root_p, root_q = powmod_secret_pair(*halves)
+        return root_p ^ 1, root_q
+
+    monkeypatch.setattr(private, "powmod_secret_pair", faulty)
     with pytest.raises(ComputationError):
         accumulator.without(PRIVATE, [chain.witnesses[0].e], now=TIME)
     with pytest.raises(ComputationError):
