@@ -41,7 +41,7 @@ from .errors import (
     remote_error,
 )
 from .events import EventHub
-from .health import DEFAULT_LIMITS, Check, Health, Limits, issuer_keys_check, schemes_check, store_check, threads_check
+from .health import DEFAULT_LIMITS, Check, Health, HealthLimits, issuer_keys_check, schemes_check, store_check, threads_check
 from .key_use import KeyUse
 from .limiter import limiter_beside
 from .measured import CountedSessions, SchemeState
@@ -100,7 +100,7 @@ def create_app(
     revocation: RevocationTables | None = None,
     background: bool = True,
     checks: Mapping[str, Check] = MappingProxyType({}),
-    limits: Limits = DEFAULT_LIMITS,
+    limits: HealthLimits = DEFAULT_LIMITS,
 ) -> Flask:
     """Make the gateway.
 

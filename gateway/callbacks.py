@@ -28,7 +28,7 @@ from .background import fault
 from .config import MAX_BODY_BYTES
 from .deliveries.base import ClaimedDelivery, DeliveryQueue, NewDelivery, Outcome
 from .deliveries.memory import MemoryDeliveries
-from .metrics import CALLBACK_SECONDS
+from .metrics import CALLBACK_SECONDS, DELIVERIES
 from .models.delivery import DeliveryState
 from .outbound import OutboundClient, UnreachableError, UnusableAnswerError
 from .request_id import HEADER, following
@@ -378,6 +378,7 @@ class RequestorCalls:
     def _count(self, name: str, number: int = 1) -> None:
         with self._lock:
             self._counts[name] += number
+        DELIVERIES.labels(name).inc(number)
 
 
 def _name(outcome: Outcome) -> str:

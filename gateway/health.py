@@ -55,7 +55,7 @@ Check = Callable[[], Finding]
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class HealthLimits:
     """Where good ends.
 
     Attributes:
@@ -70,7 +70,7 @@ class Limits:
     disk_min_bytes: int = 100 << 20
 
 
-DEFAULT_LIMITS: Final = Limits()
+DEFAULT_LIMITS: Final = HealthLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ def store_check(store: SessionStore) -> Check:
     return lambda: Finding(State.OK if store.is_healthy() else State.BAD)
 
 
-def disk_check(directory: Path, limits: Limits) -> Check:
+def disk_check(directory: Path, limits: HealthLimits) -> Check:
     """Whether the disk of a directory has room."""
 
     def check() -> Finding:
@@ -202,7 +202,7 @@ def archive_check(archive: Archive) -> Check:
     return check
 
 
-def schemes_check(schemes: SchemeSource, clock: Clock, limits: Limits, updates: SchemeUpdates | None = None) -> Check:
+def schemes_check(schemes: SchemeSource, clock: Clock, limits: HealthLimits, updates: SchemeUpdates | None = None) -> Check:
     """Whether there are schemes, and none is too old.
 
     Where nobody knows whether there is a newer version it is a warning, with since when: sessions go on with the version that is here.
@@ -227,7 +227,7 @@ def schemes_check(schemes: SchemeSource, clock: Clock, limits: Limits, updates: 
     return check
 
 
-def issuer_keys_check(schemes: SchemeSource, clock: Clock, limits: Limits) -> Check:
+def issuer_keys_check(schemes: SchemeSource, clock: Clock, limits: HealthLimits) -> Check:
     """Whether every issuer whose keys are kept here has one that it can issue with, and for how long."""
 
     def check() -> Finding:
@@ -243,7 +243,7 @@ def issuer_keys_check(schemes: SchemeSource, clock: Clock, limits: Limits) -> Ch
     return check
 
 
-def installation_checks(services: SharedServices, data_directory: Path, limits: Limits) -> dict[str, Check]:
+def installation_checks(services: SharedServices, data_directory: Path, limits: HealthLimits) -> dict[str, Check]:
     """The checks of what console and gateway of one installation share."""
     redis = services.redis
     return {

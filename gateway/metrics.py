@@ -66,6 +66,12 @@ CALLBACK_SECONDS: Final = Histogram(
     buckets=_SECONDS,
     registry=_REGISTRY,
 )
+DELIVERIES: Final = Counter(
+    "irmahub_deliveries",
+    "Results to be delivered to requestors, by what became of an attempt: delivered, retried, failed, expired or lost.",
+    ("outcome",),
+    registry=_REGISTRY,
+)
 STORE_ERRORS: Final = Counter("irmahub_store_errors", "Times that the session store could not be used.", registry=_REGISTRY)
 ARCHIVE_WAITING: Final = Gauge(
     "irmahub_archive_waiting", "Events of sessions that wait to be written.", multiprocess_mode="livesum", registry=_REGISTRY

@@ -12,7 +12,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from gateway.addresses import PUBLIC_ONLY, WITH_PRIVATE, AddressPolicy
-from gateway.health import DEFAULT_LIMITS, Limits
+from gateway.health import DEFAULT_LIMITS, HealthLimits
 from gateway.proxies import Network, parse_networks
 from idemix.arith.fixed_base import DEFAULT_TABLE_BYTES
 from idemix.errors import IdemixError, MalformedKeyError
@@ -121,7 +121,7 @@ class Settings:
     log_format: str
     metrics_address: Address | None
     drain_seconds: int
-    health: Limits
+    health: HealthLimits
     production: bool
 
     @property
@@ -173,7 +173,7 @@ class Settings:
             metrics_address=reader.read("METRICS_ADDRESS", _optional_address, None),
             # A load balancer asks every few seconds; without one nobody needs the time.
             drain_seconds=reader.read("DRAIN_SECONDS", _number_from(0), 5 if production else 0),
-            health=Limits(
+            health=HealthLimits(
                 scheme_max_age=reader.read("SCHEME_MAX_AGE_DAYS", _days, None),
                 key_warning=reader.read("KEY_WARNING_DAYS", _days, DEFAULT_LIMITS.key_warning),
                 disk_min_bytes=reader.read("DISK_MIN_MIB", _number_from(0, _MOST_MIB), DEFAULT_LIMITS.disk_min_bytes >> 20) << 20,

@@ -14,7 +14,7 @@ from gateway.health import (
     Check,
     Finding,
     Health,
-    Limits,
+    HealthLimits,
     State,
     archive_check,
     database_check,
@@ -141,15 +141,15 @@ def test_redis_that_is_away(clock: SettableClock) -> None:
 
 
 def test_disk(tmp_path: Path) -> None:
-    assert disk_check(tmp_path, Limits(disk_min_bytes=1))().state is State.OK
-    full = disk_check(tmp_path, Limits(disk_min_bytes=1 << 60))()
+    assert disk_check(tmp_path, HealthLimits(disk_min_bytes=1))().state is State.OK
+    full = disk_check(tmp_path, HealthLimits(disk_min_bytes=1 << 60))()
     assert full.state is State.BAD
     assert full.detail["free_mib"] > 0
 
 
 @pytest.mark.parametrize(("most", "state"), [(None, State.OK), (timedelta(days=36500), State.OK), (timedelta(minutes=1), State.BAD)])
 def test_age_of_schemes(most: timedelta | None, state: State) -> None:
-    finding = schemes_check(FixedSchemes(irma_demo()), SettableClock(), Limits(scheme_max_age=most))()
+    finding = schemes_check(FixedSchemes(irma_demo()), SettableClock(), HealthLimits(scheme_max_age=most))()
     assert finding.state is state
     assert finding.detail["age_days"]["irma-demo"] > 0
 
@@ -165,14 +165,14 @@ class _Updates:
 @pytest.mark.feature("F1.2")
 @pytest.mark.parametrize(("days", "state"), [(None, State.WARNING), (11, State.WARNING), (9, State.BAD)])
 def test_scheme_that_may_be_behind_is_told_with_since_when(days: int | None, state: State) -> None:
-    limits = Limits(scheme_max_age=None if days is None else timedelta(days=days))
+    limits = HealthLimits(scheme_max_age=None if days is None else timedelta(days=days))
     finding = schemes_check(FixedSchemes(irma_demo()), SettableClock(), limits, _Updates())()  # type: ignore[arg-type]
     assert finding.state is state
     assert finding.detail["stale_since"] == {"irma-demo": (START - timedelta(days=10)).isoformat()}
 
 
 def test_no_schemes_are_warned_of() -> None:
-    assert schemes_check(FixedSchemes(Configuration()), SettableClock(), Limits())().state is State.WARNING
+    assert schemes_check(FixedSchemes(Configuration()), SettableClock(), HealthLimits())().state is State.WARNING
 
 
 def test_issuer_keys() -> None:
@@ -181,7 +181,7 @@ def test_issuer_keys() -> None:
     for days, state in ((100, State.OK), (20, State.WARNING), (0, State.BAD)):
         clock = SettableClock(START)
         clock.now = clock.now.fromtimestamp(key.expires_at, START.tzinfo) - timedelta(days=days)
-        finding = issuer_keys_check(schemes, clock, Limits())()
+        finding = issuer_keys_check(schemes, clock, HealthLimits())()
         assert (finding.state, finding.detail) == (state, {"days_left": {f"irma-demo.RU-{key.counter}": days}})
 
 
@@ -196,7 +196,7 @@ class _Custody:
 
 
 def test_issuer_without_a_key_that_can_be_used_is_bad(tmp_path: Path, clock: SettableClock) -> None:
-    finding = issuer_keys_check(SchemeDirectories(tmp_path, None, _Custody(), clock), clock, Limits())()
+    finding = issuer_keys_check(SchemeDirectories(tmp_path, None, _Custody(), clock), clock, HealthLimits())()
     assert finding == Finding(State.BAD, {"days_left": {}, "missing": ["irma-demo.Nobody"]})
 
 

@@ -121,6 +121,9 @@ def test_calls_are_counted_by_outcome(make_gateway: Callable[..., TestGateway], 
     for outcome in ("answered", "refused"):
         key = ("irmahub_callback_seconds_count", ("callback", outcome))
         assert after[key] - before.get(key, 0) == 1
+    for outcome in ("delivered", "retried"):
+        key = ("irmahub_deliveries_total", (outcome,))
+        assert after[key] - before.get(key, 0) == 1
 
 
 def test_requestors_beyond_the_first_are_counted_together() -> None:
