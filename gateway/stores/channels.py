@@ -177,5 +177,13 @@ def print_change(change: StatusChange) -> str:
 
 
 def _read_change(client_token: str, data: bytes) -> StatusChange:
-    content = json.loads(data)
-    return StatusChange(client_token, Status(content["status"]), content["next"], content["revision"])
+    """Read what `print_change` wrote.
+
+    Raises:
+        StoreError: somebody else published this; what should have been told may be missing, so that it is as if the connection was lost.
+    """
+    try:
+        content = json.loads(data)
+        return StatusChange(client_token, Status(content["status"]), content["next"], content["revision"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError("no change of a session was published") from error

@@ -54,6 +54,19 @@ def test_a_channel_that_is_opened_again_at_once_hears(redis_server: RedisServer)
     channels.close()
 
 
+@pytest.mark.parametrize("junk", ["", "[]", "{}", '{"status":"SOMEWHERE","next":null,"revision":1}'])
+def test_what_is_no_change_has_the_session_read(redis_server: RedisServer, junk: str) -> None:
+    channels = StatusChannels(redis_server.client())
+    heard: list[StatusChange | None] = []
+    channels.subscribe("a", heard.append)
+    redis_server.client().publish(channels.name("a"), junk)
+    wait_until(lambda: heard == [None], "the channel to be opened again")
+    change = StatusChange("a", Status.DONE)
+    publish(redis_server, channels, change)
+    wait_until(lambda: heard == [None, change], "the change to be told")
+    channels.close()
+
+
 def test_many_listeners_at_once(redis_server: RedisServer) -> None:
     channels = StatusChannels(redis_server.client())
     heard: dict[str, list[StatusChange | None]] = {f"{number:020d}": [] for number in range(1000)}
