@@ -60,6 +60,33 @@ def test_a_pool_fills_up_to_its_size_and_hands_no_prime_out_twice(pool: PrimePoo
     assert all(gmpy2.is_prime(prime) for prime in taken)
 
 
+def test_a_full_pool_rests(pool: PrimePool) -> None:
+    pool.start()
+    pool.take(PARAMS)
+    wait_until_full(pool)
+    before = time.process_time()
+    time.sleep(0.3)
+    assert time.process_time() - before < 0.1
+
+
+def test_a_pool_waits_while_primes_are_asked_for(pool: PrimePool, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[str] = []
+
+    def find(_params: SystemParameters, _random: object = None) -> mpz:
+        found.append(threading.current_thread().name)
+        return mpz(len(found))
+
+    monkeypatch.setattr(primes, "_IDLE_SECONDS", 2.0)
+    monkeypatch.setattr(primes, "find_prime", find)
+    pool.start()
+    for _ in range(6):
+        pool.take(PARAMS)
+        time.sleep(0.05)
+    assert found == ["MainThread"] * 6
+    wait_until_full(pool)
+    assert found[6:] == ["prime-pool"] * SIZE
+
+
 def test_each_length_of_key_has_its_own(pool: PrimePool) -> None:
     other = params_for(2048)
     pool.start()
