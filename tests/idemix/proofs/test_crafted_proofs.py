@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from idemix.challenge import create_challenge
 from idemix.cl.signature import attribute_exponent, sign
 from idemix.credential.credential import Credential, generate_secret_key
-from idemix.errors import MalformedProofError, ProofCountError, ResponseSizeError
+from idemix.errors import ChallengeMismatchError, MalformedProofError, ProofCountError, ResponseSizeError
 from idemix.json_text import parse_json
 from idemix.params import SECRET_KEY_BITS, SECRET_RANDOMIZER_BITS
 from idemix.proofs import CommitmentBuilder, DisclosureBuilder, ProofD, ProofList, ProofU, build_proof_list, verify_proof_list
@@ -63,6 +63,16 @@ def disclosure() -> ProofD:
     assert equation_holds(proof)
     verify_proof_list(ProofList((proof,)), [KEY], **SESSION, require_metadata=True)
     return proof
+
+
+def test_a_proof_with_a_challenge_of_its_own() -> None:
+    """Whoever may choose the challenge of one proof can choose its responses and what it discloses; the others then answer to it."""
+    forged = replace(disclosure(), c=mpz(7), a_disclosed={1: VALUES[1], 2: mpz(31337)})
+    committed = CREDENTIAL.disclosure_builder({1, 2}, RANDOM).commit(RANDOM.bits(SECRET_RANDOMIZER_BITS))
+    contributions = [*committed.contributions, *forged.contributions(KEY)]
+    honest = committed.respond(create_challenge(CONTEXT, NONCE, contributions, is_signature=False))
+    with pytest.raises(ChallengeMismatchError, match=r"proofs\[1\]"):
+        verify_proof_list(ProofList((honest, forged)), [KEY, KEY], **SESSION, keyshare_groups=["a", "b"])
 
 
 def test_an_attribute_both_disclosed_and_hidden() -> None:
