@@ -103,9 +103,9 @@ class NativeModulus:
     def _bytes(self, number: mpz) -> bytes:
         return number.to_bytes(self._size, "little")
 
-    def _read(self, result: "ctypes.Array[ctypes.c_char]") -> mpz:
+    def _read(self, result: bytes) -> mpz:
         """The number that was computed; it may be the modulus itself, for 0."""
-        return mpz.from_bytes(result.raw, "little") % self._modulus
+        return mpz.from_bytes(result, "little") % self._modulus
 
     def power(self, base: mpz, exponent: mpz) -> mpz:
         """Return base^exponent for an exponent that is not negative."""
@@ -138,10 +138,7 @@ class NativeModulus:
             result,
         )
         raw = result.raw
-        # What is computed may be the modulus itself, for 0.
-        return [
-            mpz.from_bytes(raw[number * size : (number + 1) * size], "little") % modulus._modulus for number, modulus in enumerate(moduli)
-        ]
+        return [modulus._read(raw[number * size : (number + 1) * size]) for number, modulus in enumerate(moduli)]
 
     def table_bytes(self, teeth: int) -> int:
         """What a table of so many teeth takes, with what it takes to have it begin where it should."""
@@ -152,7 +149,7 @@ class NativeModulus:
         made = Table(self.table_bytes(teeth), teeth, columns)
         following = ctypes.create_string_buffer(self._size)
         self._library.kernel_table(*self._arguments, self._bytes(base % self._modulus), teeth, columns, made.address, following)
-        return made, self._read(following)
+        return made, self._read(following.raw)
 
     def product(self, terms: Sequence[Term]) -> mpz:
         """Return the product of the powers."""
@@ -166,7 +163,7 @@ class NativeModulus:
             fields.append(_TERM.pack(table.address, begin, bits, start, table.teeth, table.columns))
         result = ctypes.create_string_buffer(self._size)
         self._library.kernel_product(*self._arguments, b"".join(fields), len(terms), bytes(exponents), result)
-        return self._read(result)
+        return self._read(result.raw)
 
 
 def for_modulus(modulus: mpz) -> NativeModulus | None:

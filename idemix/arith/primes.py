@@ -51,7 +51,7 @@ def random_prime_in_range(start_bits: int, length_bits: int, random: RandomSourc
     """
     while True:
         start = (mpz(1) << start_bits) + random.below((1 << length_bits) - 2 * _RANGE_WINDOW) | 1
-        sieve = _sieve(start, 2, _RANGE_WINDOW, _primes_between(0, _RANGE_SIEVE_BOUND), safe=False)
+        sieve = _sieve(start, 2, _RANGE_WINDOW, _primes_below(_RANGE_SIEVE_BOUND), safe=False)
         positions = [position for position, left in enumerate(sieve) if left]
         order = _words(random.bits(32 * len(positions)), len(positions))
         for candidate in _pseudoprimes(start + 2 * position for _, position in sorted(zip(order, positions, strict=True))):
@@ -127,6 +127,6 @@ def _odd_primes() -> tuple[int, ...]:
 
 
 @functools.cache
-def _primes_between(start: int, end: int) -> tuple[int, ...]:
-    """The odd primes p with start <= p < end."""
-    return tuple(prime for prime in _odd_primes() if start <= prime < end)
+def _primes_below(end: int) -> tuple[int, ...]:
+    """The odd primes below a bound."""
+    return tuple(prime for prime in _odd_primes() if prime < end)
