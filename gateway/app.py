@@ -62,6 +62,7 @@ from .runtime import (
     empty_response,
     json_response,
     load_client_session,
+    recent_client_session,
     require_token,
     with_hint,
 )
@@ -81,6 +82,8 @@ T = TypeVar("T")
 _APP_PATH: Final = "/irma/"
 _CLIENT_PATH: Final = "/irma/session/"
 _REQUESTOR_PATH: Final = "/session/"
+#: The messages of the app that `gateway.runtime.exchange` handles, by what stands behind the client token.
+_EXCHANGES: Final = frozenset({("GET", ""), ("GET", "request"), ("POST", "proofs"), ("POST", "commitments")})
 
 
 def create_app(
@@ -375,7 +378,9 @@ def _load_client_path(path: str, method: str) -> None:
     if not below or is_static_session or not _is_client_path(path):
         return
     require_token(token, "clientToken")
-    g.session = load_client_session(token)
+    recent = recent_client_session(token) if (method, rest) in _EXCHANGES else None
+    g.is_recent = recent is not None
+    g.session = load_client_session(token) if recent is None else recent
     if rest.partition("/")[0] == "frontend":
         check_frontend(g.session, authorization())
 

@@ -30,7 +30,7 @@ from .revocation.events import UpdateHub
 from .revocation.service import Revocation
 from .scheme_updates import SchemeUpdates
 from .schemes import SchemeSource
-from .sessions import Answer, Sessions, encode_json
+from .sessions import AppMessage, Sessions, encode_json
 from .stores.base import SessionStore, StatusChange, status_change
 
 if TYPE_CHECKING:
@@ -167,7 +167,16 @@ def requestor_session(token: str) -> Session:
 
 def load_client_session(token: str) -> Session:
     """Load the session that the app or frontend names, which must have come by the session's host."""
-    session = current_gateway().sessions.load_by_client_token(token)
+    return _by_its_host(current_gateway().sessions.load_by_client_token(token))
+
+
+def recent_client_session(token: str) -> Session | None:
+    """The session that the app names, as this process wrote it last, where that may serve `exchange`."""
+    session = current_gateway().sessions.recent(token)
+    return None if session is None else _by_its_host(session)
+
+
+def _by_its_host(session: Session) -> Session:
     check_host(session, request.headers.get("Host", ""))
     return session
 
@@ -179,6 +188,21 @@ def client_session_loader() -> Callable[[], Session]:
     return lambda: loaded.pop() if loaded else load_client_session(token)
 
 
+def exchange(step: Callable[[SessionEngine, Session], tuple[Session, Any]], body: bytes = b"") -> Response:
+    """Have the session that was found before this view handle a message of the app, and answer.
+
+    Args:
+        step: has the engine handle it; gives the changed session and a reply with `to_json`.
+        body: of the request.
+    """
+    load = client_session_loader()
+    recent = load() if g.is_recent else None
+    message = AppMessage(current_request().path, body, authorization(), step)
+    answer = current_gateway().sessions.exchange(message, load, recent)
+    g.refusal = answer.error
+    return with_hint(WholeResponse(answer.body, answer.status, content_type=JSON_CONTENT_TYPE), answer.error)
+
+
 def timed(step: Callable[[SessionEngine, Session], T]) -> Callable[[SessionEngine, Session], T]:
     """A step of the engine that verifies proofs, with its time taken."""
 
@@ -187,12 +211,6 @@ def timed(step: Callable[[SessionEngine, Session], T]) -> Callable[[SessionEngin
             return step(engine, session)
 
     return measured
-
-
-def answer_response(answer: Answer) -> Response:
-    """The answer to a message of the app."""
-    g.refusal = answer.error
-    return with_hint(WholeResponse(answer.body, answer.status, content_type=JSON_CONTENT_TYPE), answer.error)
 
 
 def with_hint(response: Response, error: Exception | None) -> Response:

@@ -3,7 +3,10 @@
 A message to a session is handled by the engine on the session as it was loaded, and the outcome is written only if nobody
 changed the session meanwhile. Whoever comes second loads it again and finds, for a repeated message, the first one's answer
 in the session. Nothing outside the session happens before that write succeeded, but that the requestor is asked for the next
-session of a chain: its answer is part of the outcome.
+session of a chain, whose answer is part of the outcome, and that the issuance of credentials that can be revoked is recorded.
+
+Since the write tells whether the session was still the same, a message may also be handled on what this process wrote last, and
+the session need not be loaded; see docs/adr/0012-workers-share-redis.md.
 """
 
 import json
@@ -18,7 +21,7 @@ import structlog
 from idemix.cl.primes import PrimePool
 from idemix.clock import Clock
 from idemix.errors import IdemixError, SessionError, UnknownIdentifierError
-from idemix.request import RequestorRequest, parse_session_request
+from idemix.request import IssuanceRequest, RequestorRequest, parse_session_request
 from idemix.session.engine import EngineSettings, SessionEngine
 from idemix.session.errors import NextSessionError
 from idemix.session.keys import IssuerKeys
@@ -103,6 +106,23 @@ class Answer:
     status: int
     body: bytes
     error: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class AppMessage:
+    """A message of the app to a session, which it may repeat.
+
+    Attributes:
+        path: as the app wrote it.
+        body: the request's body.
+        authorization: the app's secret.
+        step: has the engine handle it; gives the changed session and a reply with `to_json`.
+    """
+
+    path: str
+    body: bytes
+    authorization: str
+    step: Callable[[SessionEngine, Session], tuple[Session, Any]]
 
 
 def encode_json(value: Any) -> bytes:
@@ -334,6 +354,17 @@ class Sessions:
         """Load a session for its requestor; as `load_by_client_token`."""
         return self._checked(lambda: self._store.get_by_requestor_token(token))
 
+    def recent(self, token: str) -> Session | None:
+        """A session as this process wrote it last, for `exchange`, without asking the store; None where it has to be loaded.
+
+        It has to be where handling a message reaches beyond the session before the outcome is written: where the next session of a
+        chain is asked for, and where the issuance of a credential is recorded.
+        """
+        session = self._store.recent(token)
+        if session is None or _reaches_beyond(session.request) or self.engine.check_timeout(session) is not session:
+            return None
+        return session
+
     def _checked(self, load: Callable[[], Session]) -> Session:
         for _ in range(ATTEMPTS):
             session = load()
@@ -377,65 +408,64 @@ class Sessions:
             return reply
         raise StoreError("the session is changed too often")
 
-    def exchange(
-        self,
-        load: Callable[[], Session],
-        path: str,
-        body: bytes,
-        authorization: str,
-        step: Callable[[SessionEngine, Session], tuple[Session, Any]],
-    ) -> Answer:
-        """Handle a message of the app that may be repeated: a repeated one gets the answer of the first.
+    def exchange(self, message: AppMessage, load: Callable[[], Session], recent: Session | None = None) -> Answer:
+        """Handle a message of the app; a repeated one gets the answer of the first.
 
         Args:
+            message: the message.
             load: loads the session, afresh at each attempt.
-            path: as the app wrote it.
-            body: the request's body.
-            authorization: the app's secret.
-            step: gives the changed session and a reply with `to_json`.
+            recent: what `recent` gave, which is tried first. What comes of it counts only once it is stored, which proves that nobody
+                changed the session since.
 
         Raises:
             StoreError: the outcome could not be stored; the session is as it was.
         """
+        answer = None if recent is None else self._attempt(message, recent, must_be_stored=True)
         for _ in range(ATTEMPTS):
-            session = load()
-            known = self.engine.recall(session, path, body, authorization=authorization)
-            if known is not None:
-                return Answer(known.http_status, known.response)
-            with self._issuing() as issuance:
-                answer = self._attempt(session, path, body, authorization, step, issuance)
             if answer is not None:
                 return answer
+            answer = self._attempt(message, load())
         raise StoreError("the session is changed too often")
+
+    def _attempt(self, message: AppMessage, session: Session, *, must_be_stored: bool = False) -> Answer | None:
+        """One attempt of `exchange`.
+
+        Returns:
+            None where somebody else changed the session meanwhile, or where the answer must be stored and nothing was to store.
+        """
+        known = self.engine.recall(session, message.path, message.body, authorization=message.authorization)
+        if known is not None:
+            return None if must_be_stored else Answer(known.http_status, known.response)
+        with self._issuing() as issuance:
+            changed, answer = self._handled(message, session, issuance)
+        return None if must_be_stored and changed is session else answer
 
     def _issuing(self) -> AbstractContextManager[Issuance]:
         """Records of issuance that are made inside stay only if the credentials may have reached the app."""
         return nullcontext(Issuance()) if self._revocation is None else self._revocation.issuing()
 
-    def _attempt(
-        self,
-        session: Session,
-        path: str,
-        body: bytes,
-        authorization: str,
-        step: Callable[[SessionEngine, Session], tuple[Session, Any]],
-        issuance: Issuance,
-    ) -> Answer | None:
-        """One attempt of `exchange`; None where somebody else changed the session meanwhile."""
+    def _handled(self, message: AppMessage, session: Session, issuance: Issuance) -> tuple[Session, Answer | None]:
+        """Have the engine handle a message, and store the outcome.
+
+        Returns:
+            The changed session, or the same; and the answer, None where somebody else changed the session meanwhile.
+        """
         engine = self.engine
         following: Session | None = None
         try:
-            changed, reply = step(engine, session)
+            changed, reply = message.step(engine, session)
             if isinstance(reply, NextSessionNeeded):
                 changed, reply, following = self._continue_chain(changed, reply)
             answer = Answer(200, encode_json(reply.to_json()))
         except SessionError as refusal:
-            if engine.is_repeated(session, path, body):
+            if engine.is_repeated(session, message.path, message.body):
                 refusal.departure = "repeated-request"
-            entry, message = remote_error(refusal)
-            answer = Answer(entry.status, encode_json(entry.to_json(message)), refusal)
+            entry, text = remote_error(refusal)
+            answer = Answer(entry.status, encode_json(entry.to_json(text)), refusal)
             changed = refusal.session or session
-        changed = engine.remember(changed, path, body, authorization=authorization, response=answer.body, http_status=answer.status)
+        changed = engine.remember(
+            changed, message.path, message.body, authorization=message.authorization, response=answer.body, http_status=answer.status
+        )
         try:
             if following is not None:
                 # Before the answer that leads to it; one that nobody will hear of is cancelled.
@@ -448,8 +478,8 @@ class Sessions:
             issuance.is_delivered = False
             if following is not None:
                 self._write(following, engine.cancel(following))
-            return None
-        return answer
+            return session, None
+        return changed, answer
 
     def _continue_chain(self, session: Session, needed: NextSessionNeeded) -> tuple[Session, ServerResponse, Session | None]:
         """Ask for the next session, check that its requestor may have it, and start it.
@@ -512,6 +542,13 @@ class Sessions:
             except Exception as error:
                 # A session that cannot be handled keeps no other from its end.
                 log.error("session.sweep_failed", **fault(error))
+
+
+def _reaches_beyond(request: RequestorRequest) -> bool:
+    """Whether the answer to a request has effects elsewhere than in its session."""
+    inner = request.request
+    is_recorded = isinstance(inner, IssuanceRequest) and any(credential.revocation_key for credential in inner.credentials)
+    return is_recorded or request.next_session_url is not None
 
 
 def describe_refusal(refusal: SessionError) -> dict[str, Any]:

@@ -88,6 +88,13 @@ class SessionStore(Protocol):
         """Load a session by the requestor's token; errors as `get_by_client_token`."""
         ...
 
+    def recent(self, client_token: str) -> Session | None:
+        """A session that has not ended, as this process wrote it last a moment ago, where to ask the store would take longer; or None.
+
+        Others may have changed or ended it since. It serves as the base of a change, which `update` then refuses, and for nothing else.
+        """
+        ...
+
     def update(
         self,
         session: Session,

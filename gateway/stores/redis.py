@@ -20,6 +20,7 @@ from idemix.session.session import Session
 from .base import Listener, StatusChange, StoreConflictError, StoreError, TooManySessionsError, UnknownSessionError
 from .channels import StatusChannels, print_change
 from .commands import Commands, Script
+from .recent import RecentSessions
 
 #: KEYS: session, token, deadlines, those of the requestor. ARGV: client token, session JSON, revision, deadline, milliseconds to live,
 #: now, how many sessions of the requestor may run (-1 for any number), whether there is a requestor.
@@ -77,6 +78,7 @@ class RedisStore:
         self._client: Any = client
         self._clock = clock
         self._channels = StatusChannels(client, prefix)
+        self._recent = RecentSessions()
 
     def add(self, session: Session, *, deadline: datetime, expires_at: datetime, at_most: int | None = None) -> None:
         most = -1 if at_most is None else at_most
@@ -86,12 +88,16 @@ class RedisStore:
             raise TooManySessionsError("as many sessions of the requestor run as may run")
         if not added:
             raise StoreError("a token of the session is in use")
+        self._recent.keep(session)
 
     def get_by_client_token(self, token: str) -> Session:
         return _read(self.commands.execute("HGET", f"{self.prefix}session:{token}", "session"))
 
     def get_by_requestor_token(self, token: str) -> Session:
         return _read(self.commands.run(_GET, [f"{self.prefix}token:{token}"], [f"{self.prefix}session:"]))
+
+    def recent(self, client_token: str) -> Session | None:
+        return self._recent.get(client_token)
 
     def update(
         self,
@@ -110,9 +116,12 @@ class RedisStore:
             message,
             int(bool(session.requestor)),
         ]
+        # Until the new one is known to be stored, the old one is no base for another change.
+        self._recent.forget(session.client_token)
         updated = self.commands.run(_UPDATE, self._keys(session), arguments)
         if not updated:
             raise StoreConflictError("the session was changed meanwhile, or is gone")
+        self._recent.keep(session)
 
     def overdue(self, now: datetime, limit: int) -> list[str]:
         deadlines = f"{self.prefix}deadlines"
