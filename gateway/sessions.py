@@ -12,7 +12,7 @@ the session need not be loaded; see docs/adr/0012-workers-share-redis.md.
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, Protocol, TypeVar
 
@@ -258,16 +258,15 @@ class Sessions:
             PermissionRefusedError: the requestor was suspended meanwhile.
             StoreError: the session cannot be stored, or the limits not be counted.
         """
-        engine = self._engine_of(requestor)
+        engine, request_id = self._engine_of(requestor), current_request_id()
         try:
-            session, package = engine.start(request, requestor=requestor)
+            session, package = engine.start(request, requestor=requestor, request_id=request_id)
         except UnknownIdentifierError as error:
             # It may have been published since the schemes were last fetched.
             if not self._schemes.look_for(error.identifier):
                 raise
             engine = self._engine_of(requestor)
-            session, package = engine.start(request, requestor=requestor)
-        session = replace(session, request_id=current_request_id())
+            session, package = engine.start(request, requestor=requestor, request_id=request_id)
         limits = self._limits(requestor)
         ticket = Ticket.of(requestor, limits, self._clock(), told_apart_by) if limits.are_counted else None
         if ticket is not None:
@@ -496,8 +495,7 @@ class Sessions:
             raise NextSessionError(str(error), session=session) from error
         # A chain counts as the session that began it, and its next session takes the place of the one that ends.
         changed, continued = self._engine_of(session.requestor).start_next(session, needed, request)
-        following = continued.next_session
-        return changed, continued.response, None if following is None else replace(following, request_id=session.request_id)
+        return changed, continued.response, continued.next_session
 
     def _require_permitted_next(self, session: Session, request: RequestorRequest) -> None:
         if session.requestor and session.requestor not in self._directory().requestors:

@@ -135,6 +135,7 @@ class SessionEngine:
         requestor: str = "",
         frontend_auth: FrontendAuth | None = None,
         implicit_disclosure: ConDisCon = (),
+        request_id: str = "",
     ) -> tuple[Session, SessionPackage]:
         """Start a session. The request itself is not changed, so that a configured one can be started again and again.
 
@@ -143,6 +144,7 @@ class SessionEngine:
             requestor: the requestor's name; "" for static sessions and servers without authentication.
             frontend_auth: the frontend's secret, where it is kept in a chain; a new one is made where it is None.
             implicit_disclosure: what earlier sessions of the chain disclosed.
+            request_id: of the request that starts the session, or the chain that it belongs to.
 
         Raises:
             MalformedRequestError: the request breaks a rule; `str()` is the reason for the requestor.
@@ -169,6 +171,7 @@ class SessionEngine:
             last_active=now,
             requestor=requestor,
             implicit_disclosure=implicit_disclosure,
+            request_id=request_id,
         )
         return session, SessionPackage(self.pointer(session), token, session.frontend_auth, pairing_hint(request))
 
@@ -202,18 +205,19 @@ class SessionEngine:
         client_max = read_version_header("X-IRMA-MaxProtocolVersion", max_version)
         if session.status is not Status.INITIALIZED:
             raise UnexpectedRequestError("Session already started")
-        session = _changed(session, last_active=self._clock())
+        now = self._clock()
         try:
             version = negotiate(client_min, client_max)
             if not authorization:
                 raise SessionUnauthorizedError("No authorization header provided")
             request = with_updates(session.request.request, self._revocation, self._configuration)
         except SessionError as refusal:
-            raise self._failed(session, refusal) from refusal
+            raise self._failed(session, refusal, last_active=now) from refusal
         pairing = session.options.pairing_method is not PairingMethod.NONE
         session = _after(
             session,
             PairingStarted() if pairing else ClientConnected(),
+            last_active=now,
             client_auth=ClientAuth(authorization),
             version=version,
             request=replace(session.request, request=replace(request, protocol_version=version)),
@@ -311,10 +315,11 @@ class SessionEngine:
     def _answered(
         self, session: Session, verified: Verified, response: ServerResponse
     ) -> tuple[Session, ServerResponse | NextSessionNeeded]:
-        session = replace(session, proof_status=verified.status, disclosed=verified.disclosed)
         url = session.request.next_session_url
+        outcome: dict[str, Any] = {"proof_status": verified.status, "disclosed": verified.disclosed}
         if url is None:
-            return _after(session, ResponseProcessed()), response
+            return _after(session, ResponseProcessed(), **outcome), response
+        session = replace(session, **outcome)
         if verified.status is not ProofStatus.VALID:
             raise NextSessionError("session in invalid state", session=session)
         return session, NextSessionNeeded(url, session.result, response)
@@ -322,7 +327,7 @@ class SessionEngine:
     def start_next(self, session: Session, needed: NextSessionNeeded, request: RequestorRequest | None) -> tuple[Session, ChainContinued]:
         """End a session whose next one was fetched, and start that one.
 
-        The new session keeps the requestor and the frontend's secret, and must disclose again what this one disclosed.
+        The new session keeps the requestor, the frontend's secret and the request id, and must disclose again what this one disclosed.
 
         Args:
             session: the session, as `receive_proofs` or `receive_commitments` returned it.
@@ -340,6 +345,7 @@ class SessionEngine:
                 requestor=session.requestor,
                 frontend_auth=session.frontend_auth,
                 implicit_disclosure=disclosed_again(session.disclosed),
+                request_id=session.request_id,
             )
         except IdemixError as cause:
             raise NextSessionError(str(cause), session=session) from cause
@@ -437,8 +443,8 @@ class SessionEngine:
         exchange = RememberedExchange(path, sha256(body).digest(), authorization, response, http_status, session.status)
         return _changed(session, remembered=exchange)
 
-    def _failed(self, session: Session, refusal: SessionError) -> SessionFailedError:
-        return SessionFailedError(refusal, _after(_without_result(session), Failed(), error=self._describe_error(refusal)))
+    def _failed(self, session: Session, refusal: SessionError, **changes: Any) -> SessionFailedError:
+        return SessionFailedError(refusal, _after(_without_result(session), Failed(), error=self._describe_error(refusal), **changes))
 
 
 def pairing_hint(request: RequestorRequest) -> bool:

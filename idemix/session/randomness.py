@@ -6,8 +6,8 @@ from gmpy2 import mpz
 
 from ..arith.randomness import SYSTEM_RANDOM, RandomSource
 
-#: The alphabet of tokens (irmago `internal/common/common.go`).
-_ALPHABET: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+#: Tokens are numbers of so many digits, written with all letters and digits (irmago `internal/common/common.go`).
+_BASE: Final = 62
 _LENGTH: Final = 20
 _NONCE_BITS: Final = 128
 
@@ -43,13 +43,7 @@ class SystemRandomness:
         return self._source.below(bound)
 
     def _token(self) -> str:
-        # One number for all characters: asking the operating system twenty times costs as much as a database.
-        number = int(self.below(len(_ALPHABET) ** _LENGTH))
-        characters = []
-        for _ in range(_LENGTH):
-            number, character = divmod(number, len(_ALPHABET))
-            characters.append(_ALPHABET[character])
-        return "".join(characters)
+        return self.below(_BASE**_LENGTH).digits(_BASE).rjust(_LENGTH, "0")
 
     def requestor_token(self) -> str:
         return self._token()
