@@ -22,6 +22,7 @@ import textwrap
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
@@ -367,13 +368,17 @@ class Tests:
         names = set(lines.get(str(line), ())) or {name for names in lines.values() for name in names} or set(self.durations)
         return sorted(names, key=lambda name: (self.durations[name], name))
 
+    def for_mutant(self, mutant: Mutant) -> list[tuple[list[str], float]]:
+        """The tests that may notice a mutant, those that run first and the rest, each with the seconds that they may take."""
+        wanted = self.reaching(mutant.path, mutant.line)
+        parts = filter(None, (wanted[:_FIRST], wanted[_FIRST:]))
+        return [(part, _GRACE + _SLOWER * sum(self.durations[name] for name in part)) for part in parts]
 
-def _outcome(mutant: Mutant, tests: Tests) -> str:
+
+def _outcome(mutant: Mutant, parts: Sequence[tuple[Sequence[str], float]]) -> str:
     """Run a mutant's tests, and return whether it is killed, hanging or among the survivors."""
-    wanted = tests.reaching(mutant.path, mutant.line)
-    for part in filter(None, (wanted[:_FIRST], wanted[_FIRST:])):
-        seconds = _GRACE + _SLOWER * sum(tests.durations[name] for name in part)
-        status = _in_process(_run_mutant, mutant, part, seconds=seconds)
+    for names, seconds in parts:
+        status = _in_process(_run_mutant, mutant, names, seconds=seconds)
         if status is None:
             return "hanging"
         if status in (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED):
@@ -393,10 +398,10 @@ def run(count: int = SAMPLE) -> dict[str, Any]:
     sample = sorted(every, key=lambda mutant: mutant.rank)[:count]
     tests = Tests()
     outcomes: dict[str, list[str]] = {"killed": [], "hanging": [], "survivors": []}
-    for number, mutant in enumerate(sample, start=1):
-        outcome = _outcome(mutant, tests)
-        outcomes[outcome].append(mutant.name)
-        print(f"{number}/{len(sample)} {outcome} {time.monotonic() - start:.0f} s {mutant.name}", file=sys.stderr, flush=True)
+    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("fork")) as pool:  # One for each core.
+        for number, (mutant, outcome) in enumerate(zip(sample, pool.map(_outcome, sample, map(tests.for_mutant, sample)), strict=True), 1):
+            outcomes[outcome].append(mutant.name)
+            print(f"{number}/{len(sample)} {outcome} {time.monotonic() - start:.0f} s {mutant.name}", file=sys.stderr, flush=True)
     return {
         "seed": SEED,
         "mutants": len(every),
