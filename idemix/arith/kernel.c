@@ -318,38 +318,71 @@ INLINE void product(int vectors, const modulus *m, const term *terms, size_t cou
 
 typedef struct {
     vector n[MOST_LANE_DIGITS];
-    vector n_inverse;
-    int digits;
+    vector n_inverse; /* -1/n mod 2^52 */
 } eight_moduli;
 
-/* value = (value * factor / R mod n) * 2^doublings. Factors are below 4n, and R above 16n, so that the product is below 2n. */
-ON_IFMA static void multiply_eight(const eight_moduli *m, vector *value, const vector *factor, vector doublings) {
-    const vector zero = _mm512_setzero_si512(), mask = _mm512_set1_epi64((long long)DIGIT_MASK);
-    const int digits = m->digits;
-    vector sum[2 * MOST_LANE_DIGITS + 1], carry = zero;
+/* Where the number of digits is known, so is every column below: written out in full, all stays in registers. Where it is not, as many
+ * as eight products follow each other; more at once made it slower. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define PRAGMA(text) _Pragma(#text)
+#define UNROLLED(times) PRAGMA(GCC unroll times)
+#else
+#define UNROLLED(times)
+#endif
 
-    for (int i = 0; i <= 2 * digits; i++)
-        sum[i] = zero;
-    for (int i = 0; i < digits; i++) {
-        const vector digit = factor[i];
-        vector *at = sum + i;
-        at[0] = _mm512_madd52lo_epu64(at[0], value[0], digit);
-        const vector times = _mm512_madd52lo_epu64(zero, at[0], m->n_inverse);
-        at[0] = _mm512_madd52lo_epu64(at[0], m->n[0], times);
-        at[1] = _mm512_add_epi64(at[1], _mm512_srli_epi64(at[0], DIGIT_BITS));
-        for (int j = 1; j < digits; j++) {
-            vector one = _mm512_madd52lo_epu64(at[j], value[j], digit), other = _mm512_madd52lo_epu64(zero, m->n[j], times);
-            one = _mm512_madd52hi_epu64(one, value[j - 1], digit);
-            other = _mm512_madd52hi_epu64(other, m->n[j - 1], times);
-            at[j] = _mm512_add_epi64(one, other);
+/* value = (value^2 / R mod n) * 2^doublings. The value is below 4n, and R above 16n, so that it is below 2n before it is doubled.
+ *
+ * Of the digits of n, those from `low` to the highest but one are zero: for the numbers 2^b + d with a short d, among which the
+ * primes of signatures are sought, hardly more than the square itself is to be computed. Otherwise `low` is digits - 1.
+ *
+ * Column by column: column k has the lower halves of the products of digits i and k-i, and the upper halves of those of the column
+ * before it (`upper_...`). Products of two different digits of the value are made once and doubled. In a column come together at
+ * most 2 * digits halves for the square, as many for the multiples of n, and a carry of less than 2^12: less than 2^60 in all for 40
+ * digits, and 2^61 when it is doubled.
+ */
+INLINE void square_eight(int digits, int low, const eight_moduli *m, vector *value, vector doublings) {
+    const vector zero = _mm512_setzero_si512(), mask = _mm512_set1_epi64((long long)DIGIT_MASK);
+    vector times[MOST_LANE_DIGITS], carry = zero, upper_twice = zero, upper_once = zero, upper_of_n = zero, upper_lowest = zero;
+
+    UNROLLED(32)
+    for (int k = 0; k < 2 * digits; k++) {
+        const int least = k < digits ? 0 : k - digits + 1; /* Digits below have no other that makes k with them. */
+        vector twice = upper_twice, sum = upper_once, of_n = upper_of_n;
+
+        upper_twice = upper_once = upper_of_n = zero;
+        UNROLLED(8)
+        for (int i = least; i < k - i; i++) {
+            twice = _mm512_madd52lo_epu64(twice, value[i], value[k - i]);
+            upper_twice = _mm512_madd52hi_epu64(upper_twice, value[i], value[k - i]);
         }
-        at[digits] = _mm512_madd52hi_epu64(at[digits], value[digits - 1], digit);
-        at[digits] = _mm512_madd52hi_epu64(at[digits], m->n[digits - 1], times);
-    }
-    for (int j = 0; j < digits; j++) {
-        carry = _mm512_add_epi64(carry, _mm512_sllv_epi64(sum[digits + j], doublings));
-        value[j] = _mm512_and_si512(carry, mask);
-        carry = _mm512_srli_epi64(carry, DIGIT_BITS);
+        if (k % 2 == 0) {
+            sum = _mm512_madd52lo_epu64(sum, value[k / 2], value[k / 2]);
+            upper_once = _mm512_madd52hi_epu64(upper_once, value[k / 2], value[k / 2]);
+        }
+        /* The multiples of n; the latest is waited for, and so comes last. */
+        if (digits > 1 && k >= digits - 1 && k < 2 * digits - 1) {
+            of_n = _mm512_madd52lo_epu64(of_n, times[k - digits + 1], m->n[digits - 1]);
+            upper_of_n = _mm512_madd52hi_epu64(upper_of_n, times[k - digits + 1], m->n[digits - 1]);
+        }
+        UNROLLED(8)
+        for (int j = k < low ? k : low - 1; j > 0 && j >= least; j--) {
+            of_n = _mm512_madd52lo_epu64(of_n, times[k - j], m->n[j]);
+            upper_of_n = _mm512_madd52hi_epu64(upper_of_n, times[k - j], m->n[j]);
+        }
+        sum = _mm512_add_epi64(sum, _mm512_add_epi64(twice, twice));
+        if (k < digits) {
+            sum = _mm512_add_epi64(_mm512_add_epi64(_mm512_add_epi64(sum, carry), upper_lowest), of_n);
+            /* So many times n makes this digit zero: what is carried is the next multiple of 2^52. */
+            times[k] = _mm512_madd52lo_epu64(zero, sum, m->n_inverse);
+            carry = _mm512_srli_epi64(_mm512_add_epi64(sum, mask), DIGIT_BITS);
+            upper_lowest = _mm512_madd52hi_epu64(zero, times[k], m->n[0]);
+            if (k == digits - 1)
+                carry = _mm512_sllv_epi64(_mm512_add_epi64(carry, upper_lowest), doublings);
+        } else {
+            sum = _mm512_add_epi64(_mm512_sllv_epi64(_mm512_add_epi64(sum, of_n), doublings), carry);
+            value[k - digits] = _mm512_and_si512(sum, mask); /* The digits below k - digits + 1 are not needed any more. */
+            carry = _mm512_srli_epi64(sum, DIGIT_BITS);
+        }
     }
 }
 
@@ -365,32 +398,67 @@ ON_IFMA static void read_eight(int digits, vector *value, const uint8_t *bytes, 
         value[j] = _mm512_loadu_si512(lanes[j]);
 }
 
+/* value = 2^(n-1) * R mod n, below 2n, from R mod n. The numbers have at most so many bits. */
+INLINE void power_of_two(int digits, int low, const eight_moduli *m, vector *value, size_t bits) {
+    const vector zero = _mm512_setzero_si512(), one = _mm512_set1_epi64(1);
+    for (size_t bit = bits; bit-- > 1;) {
+        const vector shifted = _mm512_srli_epi64(m->n[bit / DIGIT_BITS], (unsigned)(bit % DIGIT_BITS));
+        square_eight(digits, low, m, value, _mm512_and_si512(shifted, one));
+    }
+    square_eight(digits, low, m, value, zero); /* n-1 is n but for the lowest bit. */
+}
+
+/* The primes of signatures by keys of 1024 and 2048 bits, 2^596 + d and 2^644 + d, have so many digits, and d, of 119 bits, has three. */
+#define FOR_EACH_LENGTH(X) X(12) X(13)
+#define LOW_DIGITS 3
+
+#define INSTANCE(D)                                                                                                                \
+    ON_IFMA static void power_of_two_##D(const eight_moduli *m, vector *value, size_t bits) {                                      \
+        power_of_two(D, LOW_DIGITS, m, value, bits);                                                                               \
+    }
+FOR_EACH_LENGTH(INSTANCE)
+#undef INSTANCE
+
 /* Bit k of the result tells whether 2^(n-1) = 1 mod n for number k. The numbers are odd, and `ones` holds R mod n of each. */
 ON_IFMA static unsigned fermat(int digits, const uint8_t *numbers, const uint8_t *ones, size_t size) {
-    const vector zero = _mm512_setzero_si512();
-    eight_moduli m = {.digits = digits};
-    vector value[MOST_LANE_DIGITS], one[MOST_LANE_DIGITS], different = zero, inverse = _mm512_set1_epi64(1);
+    const vector zero = _mm512_setzero_si512(), mask = _mm512_set1_epi64((long long)DIGIT_MASK);
+    vector value[MOST_LANE_DIGITS], one[MOST_LANE_DIGITS], inverse = _mm512_set1_epi64(1);
+    eight_moduli m;
+    int low = digits - 1;
+    unsigned passed = 0;
 
     read_eight(digits, m.n, numbers, size);
+    while (low > 1 && _mm512_test_epi64_mask(m.n[low - 1], m.n[low - 1]) == 0)
+        low--;
     for (int bits = 1; bits < DIGIT_BITS; bits *= 2) {
         const vector product = _mm512_madd52lo_epu64(zero, m.n[0], inverse);
         inverse = _mm512_madd52lo_epu64(zero, inverse, _mm512_sub_epi64(_mm512_set1_epi64(2), product));
     }
-    m.n_inverse = _mm512_and_si512(_mm512_sub_epi64(zero, inverse), _mm512_set1_epi64((long long)DIGIT_MASK));
-    read_eight(digits, value, ones, size);
-    for (size_t bit = 8 * size; bit-- > 0;) {
-        /* n-1 is n but for the lowest bit. */
-        const vector doublings =
-            bit == 0 ? zero
-                     : _mm512_and_si512(_mm512_srli_epi64(m.n[bit / DIGIT_BITS], (unsigned)(bit % DIGIT_BITS)), _mm512_set1_epi64(1));
-        multiply_eight(&m, value, value, doublings);
+    m.n_inverse = _mm512_and_si512(_mm512_sub_epi64(zero, inverse), mask);
+    read_eight(digits, one, ones, size);
+    memcpy(value, one, sizeof(vector) * (size_t)digits);
+    switch (low <= LOW_DIGITS ? digits : 0) {
+#define CASE(D)                                                                                                                    \
+    case D:                                                                                                                        \
+        power_of_two_##D(&m, value, 8 * size);                                                                                     \
+        break;
+        FOR_EACH_LENGTH(CASE)
+#undef CASE
+    default:
+        power_of_two(digits, low, &m, value, 8 * size);
     }
-    for (int j = 0; j < digits; j++)
-        one[j] = _mm512_set1_epi64(j == 0);
-    multiply_eight(&m, value, one, zero);
-    for (int j = 0; j < digits; j++)
-        different = _mm512_or_si512(different, _mm512_xor_si512(value[j], one[j]));
-    return _mm512_cmpeq_epi64_mask(different, zero);
+    /* The power is below 2n: 1 is R mod n, or n more. */
+    for (int multiple = 0; multiple < 2; multiple++) {
+        vector different = zero, carry = zero;
+        for (int j = 0; j < digits; j++) {
+            different = _mm512_or_si512(different, _mm512_xor_si512(value[j], one[j]));
+            carry = _mm512_add_epi64(carry, _mm512_add_epi64(one[j], m.n[j]));
+            one[j] = _mm512_and_si512(carry, mask);
+            carry = _mm512_srli_epi64(carry, DIGIT_BITS);
+        }
+        passed |= _mm512_cmpeq_epi64_mask(different, zero);
+    }
+    return passed;
 }
 
 #define FOR_EACH_SIZE(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10)

@@ -9,12 +9,13 @@ Combined Sieve", Cryptology ePrint 2003/186, for the sieve.
 
 import functools
 import struct
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator
+from itertools import islice, takewhile
+from math import prod
 from typing import Final
 
 import gmpy2
-from gmpy2 import mpz
+from gmpy2 import mpz, xmpz
 
 from . import kernel
 from .modular import powmod
@@ -36,6 +37,9 @@ _SIEVE_BOUND: Final = 1 << 18
 _RANGE_WINDOW: Final = 1 << 8
 _RANGE_SIEVE_BOUND: Final = 1000
 
+#: So many of those small primes have a product of one word, the remainder by which serves all of them.
+_GROUP: Final = 6
+
 
 def random_prime_in_range(start_bits: int, length_bits: int, random: RandomSource = SYSTEM_RANDOM) -> mpz:
     """Return a random prime 2^start_bits + δ with δ of `length_bits` bits.
@@ -49,14 +53,37 @@ def random_prime_in_range(start_bits: int, length_bits: int, random: RandomSourc
 
     Source: gabi `internal/common/randomprime.go` (RandomPrimeInRange), which tries numbers all over the range.
     """
+    candidates = _range_candidates(start_bits, length_bits, random)
+    return next(candidate for candidate in _pseudoprimes(candidates) if gmpy2.is_prime(candidate, _SIGNATURE_PRIME_ROUNDS))
+
+
+def _range_candidates(start_bits: int, length_bits: int, random: RandomSource) -> Iterator[mpz]:
+    """Yield what the sieve leaves of a window, in random order, and of further windows, without end."""
     while True:
         start = (mpz(1) << start_bits) + random.below((1 << length_bits) - 2 * _RANGE_WINDOW) | 1
-        sieve = _sieve(start, 2, _RANGE_WINDOW, _primes_below(_RANGE_SIEVE_BOUND), safe=False)
-        positions = [position for position, left in enumerate(sieve) if left]
+        positions = _sieve_window(start)
         order = _words(random.bits(32 * len(positions)), len(positions))
-        for candidate in _pseudoprimes(start + 2 * position for _, position in sorted(zip(order, positions, strict=True))):
-            if gmpy2.is_prime(candidate, _SIGNATURE_PRIME_ROUNDS):
-                return candidate
+        for _, position in sorted(zip(order, positions, strict=True)):
+            yield start + 2 * position
+
+
+def _sieve_window(start: mpz) -> list[int]:
+    """Return the i, 0 ≤ i < _RANGE_WINDOW, for which no small prime divides start + 2i, an odd number."""
+    ruled_out = 0
+    for product, primes in _groups():
+        residue = int(start % product)
+        for prime, multiples in primes:
+            # The first i is -start/2 mod prime, and -1/2 is (prime - 1)/2.
+            ruled_out |= multiples << residue * (prime >> 1) % prime
+    return list(xmpz(ruled_out).iter_clear(0, _RANGE_WINDOW))
+
+
+@functools.cache
+def _groups() -> list[tuple[int, list[tuple[int, int]]]]:
+    """Groups of the odd primes below _RANGE_SIEVE_BOUND: their product, and with each of them the bits at its multiples in a window."""
+    primes = list(takewhile(lambda prime: prime < _RANGE_SIEVE_BOUND, _odd_primes()))
+    bits = [(prime, sum(1 << multiple for multiple in range(0, _RANGE_WINDOW, prime))) for prime in primes]
+    return [(prod(primes[at : at + _GROUP]), bits[at : at + _GROUP]) for at in range(0, len(primes), _GROUP)]
 
 
 def _words(value: mpz, count: int) -> tuple[int, ...]:
@@ -76,20 +103,20 @@ def find_safe_prime(start: mpz, step: int) -> mpz | None:
         start: odd, and far larger than the window is long.
         step: a power of 2.
     """
-    candidates = _sieve(start, step, WINDOW, _odd_primes(), safe=True)
+    candidates = _sieve(start, step, WINDOW)
     for half in _pseudoprimes(start + position * step for position, left in enumerate(candidates) if left):
         if _is_fermat_pseudoprime(2 * half + 1) and is_safe_prime(2 * half + 1):
             return 2 * half + 1
     return None
 
 
-def _sieve(start: mpz, step: int, length: int, primes: Sequence[int], *, safe: bool) -> bytearray:
-    """Return a byte for each h = start + i·step, 0 ≤ i < length: 1 where no small prime divides h, nor 2h+1 where `safe`."""
+def _sieve(start: mpz, step: int, length: int) -> bytearray:
+    """Return a byte for each h = start + i·step, 0 ≤ i < length: 1 where no small prime divides h or 2h+1."""
     candidates = bytearray(b"\1") * length
-    for prime, step_inverse in zip(primes, _inverses(step), strict=False):
+    for prime, step_inverse in zip(_odd_primes(), _inverses(step), strict=True):
         residue = int(start % prime)
         # h ≡ 0, and h ≡ (r-1)/2, which is 2h+1 ≡ 0.
-        for excluded in (0, prime >> 1) if safe else (0,):
+        for excluded in (0, prime >> 1):
             first = (excluded - residue) * step_inverse % prime
             if first < length:
                 candidates[first::prime] = bytes((length - first + prime - 1) // prime)
@@ -124,9 +151,3 @@ def _odd_primes() -> tuple[int, ...]:
         if sieve[number]:
             sieve[number * number :: 2 * number] = bytes((_SIEVE_BOUND - number * number - 1) // (2 * number) + 1)
     return tuple(number for number in range(3, _SIEVE_BOUND, 2) if sieve[number])
-
-
-@functools.cache
-def _primes_below(end: int) -> tuple[int, ...]:
-    """The odd primes below a bound."""
-    return tuple(prime for prime in _odd_primes() if prime < end)

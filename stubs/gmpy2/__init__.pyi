@@ -1,5 +1,6 @@
 """Types of the part of gmpy2 that irmahub uses; the library brings none."""
 
+from collections.abc import Iterator
 from typing import SupportsIndex
 
 class mpz:
@@ -42,6 +43,10 @@ class mpz:
     def to_bytes(self, length: SupportsIndex = 1, byteorder: str = "big", *, signed: bool = False) -> bytes: ...
     @staticmethod
     def from_bytes(value: bytes, byteorder: str = "big", *, signed: bool = False) -> mpz: ...
+
+class xmpz:
+    def __new__(cls, value: int | mpz = 0) -> xmpz: ...
+    def iter_clear(self, start: int = 0, stop: int = -1) -> Iterator[int]: ...
 
 class context:
     allow_release_gil: bool

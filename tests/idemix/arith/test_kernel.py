@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import gmpy2
 import pytest
 from gmpy2 import mpz
 from hypothesis import given, settings
@@ -89,13 +90,38 @@ def test_products(modulus: mpz, data: st.DataObject) -> None:
     assert computed.product(terms) == expected
 
 
+#: The lengths of primes e, 597 and 645 bits, and those with as many digits or one more or less.
+BITS_OF_E = st.sampled_from([568, 569, 597, 620, 621, 645, 672, 673])
+
+
+@st.composite
+def fermat_numbers(draw: st.DrawFn, bits: int) -> list[mpz]:
+    """One to eight odd numbers of much the same length, all with zeros between some lowest bits and the highest, or not."""
+    top = mpz(1) << (bits - 1)
+    gap = (st.integers(1, bits - 1) | st.sampled_from([51, 52, 103, 104, 119, 155, 156, 157])).flatmap(
+        lambda low: st.lists(st.integers(0, min(int(top), 1 << low) - 1), min_size=1, max_size=8)
+    )
+    extreme = st.lists(st.sampled_from([0, 1 << (bits - 2), int(top) - 1]) | st.integers(0, int(top) - 1), min_size=1, max_size=8)
+    return [(top + value) | 1 for value in draw(gap | extreme)]
+
+
+@needs_kernel
+@settings(deadline=None, max_examples=300)
+@given((st.integers(3, 2070) | BITS_OF_E).flatmap(fermat_numbers), st.none() | st.integers(3, 2070))
+def test_fermat_tests(numbers: list[mpz], other_bits: int | None) -> None:
+    """Perhaps with a shorter or longer number among them."""
+    if other_bits is not None:
+        numbers[-1] = (mpz(1) << (other_bits - 1)) | numbers[-1] % (1 << (other_bits - 1)) | 1
+    assert kernel.fermat_test(numbers) == [pow(2, int(number) - 1, int(number)) == 1 for number in numbers]
+
+
 @needs_kernel
 @settings(deadline=None, max_examples=100)
-@given(st.integers(2, 2070), st.integers(1, 8))
-def test_fermat_tests(bits: int, count: int) -> None:
-    drawn = SeededRandom(f"{bits} {count}")
-    numbers = [drawn.bits(bits).bit_set(0).bit_set(bits - 1) for _ in range(count)]
-    assert kernel.fermat_test(numbers) == [pow(2, int(number) - 1, int(number)) == 1 for number in numbers]
+@given((st.integers(3, 700) | BITS_OF_E).flatmap(fermat_numbers))
+def test_fermat_tests_of_primes(numbers: list[mpz]) -> None:
+    """That all of them pass shows that every digit is right, which a composite does not."""
+    found = [gmpy2.next_prime(number) for number in numbers[:3]]
+    assert kernel.fermat_test(found) == [True] * len(found)
 
 
 @needs_kernel
@@ -135,7 +161,7 @@ def test_the_kernel_keeps_within_its_memory(tmp_path: Path) -> None:
         text=True,
     )
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "5 passed" in result.stdout
+    assert "6 passed" in result.stdout
 
 
 def test_without_the_kernel_gmp_computes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,22 @@ def test_primes_come_from_all_over_their_range() -> None:
         assert max(classes.values()) < 1.5 * min(classes.values())
 
 
+@pytest.mark.parametrize("start", [(mpz(1) << 596) + 1, (mpz(1) << 644) + (mpz(1) << 118) - 1, mpz(1001)])
+def test_what_a_small_prime_divides_is_not_tried(start: mpz) -> None:
+    small = [number for number in range(3, primes._RANGE_SIEVE_BOUND) if gmpy2.is_prime(number)]
+    left = [i for i in range(primes._RANGE_WINDOW) if all((start + 2 * i) % prime for prime in small)]
+    assert primes._sieve_window(start) == left
+
+
+def test_a_search_goes_on_in_further_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows of two numbers have a prime of this length once in a hundred times."""
+    monkeypatch.setattr(primes, "_RANGE_WINDOW", 2)
+    primes._groups.cache_clear()
+    prime = random_prime_in_range(596, 119, SeededRandom("further"))
+    primes._groups.cache_clear()
+    assert gmpy2.is_prime(prime, 40)
+
+
 @pytest.mark.parametrize(("start", "step"), [(mpz(3) << 100 | 3, 4), (mpz(5) << 100 | 5, 8)])
 def test_first_safe_prime_of_a_window(start: mpz, step: int) -> None:
     prime = find_safe_prime(start, step)
