@@ -11,9 +11,12 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import suppress
+from contextvars import copy_context
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
+from structlog.contextvars import STRUCTLOG_KEY_PREFIX
 from structlog.typing import EventDict, Processor
 
 #: Our own packages, which the level is for.
@@ -109,12 +112,24 @@ def _from(level: str) -> Processor:
     return drop
 
 
-_SHARED: Final = (
-    structlog.contextvars.merge_contextvars,
-    structlog.stdlib.add_log_level,
-    structlog.stdlib.add_logger_name,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-)
+def _describe(logger: Any, name: str, event: EventDict) -> EventDict:
+    """Add to a line, also to one of the standard library's logging, its request, level, logger and time.
+
+    It does what four processors of structlog do, in one: a session writes seven lines.
+    """
+    for variable, value in copy_context().items():
+        if variable.name.startswith(STRUCTLOG_KEY_PREFIX) and value is not ...:
+            event.setdefault(variable.name.removeprefix(STRUCTLOG_KEY_PREFIX), value)
+    record = event.get("_record")
+    event["level"] = name
+    event["logger"] = logger.name if record is None else record.name
+    event["timestamp"] = datetime.now(UTC).replace(tzinfo=None).isoformat() + "Z"
+    return event
+
+
+#: What our own lines pass through. A logger keeps this list from its first line on, and a command may configure twice, so that
+#: it is filled anew and never replaced.
+_PROCESSORS: Final[list[Processor]] = []
 
 
 def configure_logs(level: str, form: str = "json") -> None:
@@ -131,16 +146,16 @@ def configure_logs(level: str, form: str = "json") -> None:
     if form == "console":
         console = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
         renderer = [_write_error, _escape, console]
+    _PROCESSORS[:] = [_from(level), _describe, *renderer]
     structlog.configure(
-        processors=[_from(level), *_SHARED, *renderer],
+        processors=_PROCESSORS,
         logger_factory=_Output,
-        # A command may configure twice, so that no logger keeps what it found first.
-        cache_logger_on_first_use=False,
+        cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_SHARED, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer]
+            foreign_pre_chain=(_describe,), processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer]
         )
     )
     root = logging.getLogger()

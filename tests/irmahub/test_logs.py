@@ -41,6 +41,20 @@ except OSError:
     structlog.get_logger("gateway.x").exception("disk failed")
 """
 
+#: A command that configures as its settings say, after it has begun to write.
+TWICE = r"""
+import structlog
+from irmahub.logs import configure_logs
+log = structlog.get_logger("gateway.app")
+configure_logs("error")
+log.error("first")
+log.info("unseen")
+configure_logs("info", "console")
+log.info("second")
+configure_logs("info")
+log.info("third")
+"""
+
 
 def run(program: str, form: str) -> str:
     return subprocess.run([sys.executable, "-c", program, form], capture_output=True, text=True, check=True).stderr
@@ -60,6 +74,14 @@ def test_every_line_is_a_json_object_with_time_level_and_logger(lines: list[str]
     ]
     assert all(entry["timestamp"].endswith("Z") for entry in entries)
     assert entries[2]["exception"].endswith("\nValueError\n")
+
+
+def test_loggers_that_have_written_follow_another_configuration() -> None:
+    first, second, third = run(TWICE, "").splitlines()
+    assert json.loads(first)["event"] == "first"
+    assert "second" in second
+    assert not second.startswith("{")
+    assert json.loads(third)["event"] == "third"
 
 
 @pytest.mark.feature("F3.1")
