@@ -102,9 +102,8 @@ class WholeResponse(Response):
 
     def get_wsgi_response(self, environ: "WSGIEnvironment") -> tuple[Iterable[bytes], str, list[tuple[str, str]]]:
         """What Werkzeug gives, without its search for what is to be completed."""
-        body = self.get_data()
-        headers = [*self.headers, ("Content-Length", str(len(body)))]
-        return () if environ["REQUEST_METHOD"] == "HEAD" else (body,), self.status, headers
+        body = () if environ["REQUEST_METHOD"] == "HEAD" else (self.get_data(),)
+        return body, self.status, list(self.headers)
 
 
 def json_response(value: Any, status: int = 200) -> Response:

@@ -63,6 +63,7 @@ def test_other_methods_are_refused_in_the_manner_of_each_api(session: Session, r
     assert response.status_code == 405
     if rule.startswith("/irma"):
         assert response.content_type == "application/json; charset=UTF-8"
+        assert len(response.headers.getlist("Content-Length")) == 1
         assert method == "HEAD" or response.get_json() == {"status": 405, "error": "INVALID_REQUEST"}
     else:
         assert (response.data, response.content_type) == (b"", None)
