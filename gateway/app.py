@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 import structlog
 from flask import Blueprint, Flask, Request, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
+from werkzeug.routing import MapAdapter
 
 from idemix.cl.primes import PrimePool
 from idemix.clock import Clock, system_clock
@@ -316,6 +317,19 @@ class _Flask(Flask):
 
     def ensure_sync(self, func: Callable[..., T]) -> Callable[..., T]:
         return func
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """What Flask's gives, without its search for a subdomain, of which there are none here, and its second look at the host."""
+        if request is None or "HTTP_UPGRADE" in request.environ:  # Of an upgrade to a WebSocket the scheme is another one.
+            return super().create_url_adapter(request)
+        return self.url_map.bind(
+            request.host,
+            subdomain="",
+            url_scheme=request.scheme,
+            default_method=request.method,
+            path_info=request.path,
+            query_args=request.environ["QUERY_STRING"],
+        )
 
 
 def _flask(gateway: Gateway, blueprints: Iterable[Blueprint]) -> Flask:

@@ -4,7 +4,7 @@ import time
 from typing import Any, Final
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g
 
 from .errors import remote_error
 from .metrics import REFUSALS, REQUEST_SECONDS, reason_of
@@ -15,6 +15,9 @@ log = structlog.get_logger(__name__)
 
 #: The endpoint of a path that is none.
 NOWHERE: Final = "(none)"
+
+#: Where the environment has the id that the caller gave.
+_GIVEN: Final = f"HTTP_{HEADER.upper().replace('-', '_')}"
 
 
 def observe(app: Flask, application: str) -> None:
@@ -30,7 +33,7 @@ def observe(app: Flask, application: str) -> None:
         kept = _kept()
         kept.refusal = None
         kept.began = time.perf_counter()
-        kept.request_id = begin_request(request.headers.get(HEADER))
+        kept.request_id = begin_request(current_request().environ.get(_GIVEN))
 
     @app.after_request
     def end(response: Response) -> Response:
@@ -52,7 +55,7 @@ def observe(app: Flask, application: str) -> None:
             refusal=None if refusal is None else type(refusal).__name__,
             departure=getattr(refusal, "departure", None),
         )
-        response.headers[HEADER] = kept.request_id
+        response.headers.add(HEADER, kept.request_id)
         return response
 
 

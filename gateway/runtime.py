@@ -87,7 +87,7 @@ class Gateway:
 
 def current_gateway() -> Gateway:
     """The gateway that answers this request."""
-    gateway: Gateway = current_app.extensions["gateway"]
+    gateway: Gateway = current_app._get_current_object().extensions["gateway"]  # type: ignore[attr-defined]
     return gateway
 
 
