@@ -6,10 +6,11 @@ from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 from types import MappingProxyType
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 import structlog
 from flask import Blueprint, Flask, Request, Response, current_app, g, request
+from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 from werkzeug.routing import MapAdapter
 
@@ -313,10 +314,31 @@ def _joined(configured: RequestorDirectory, snapshot: Callable[[], RequestorDire
 
 
 class _Flask(Flask):
-    """Flask, whose views and hooks are plain functions, so that nothing has to find out at each call whether one is a coroutine."""
+    """Flask, without what it does at each request for applications of another kind.
+
+    Views and hooks are plain functions, so that nothing has to find out at each call whether one is a coroutine.
+    """
 
     def ensure_sync(self, func: Callable[..., T]) -> Callable[..., T]:
         return func
+
+    def preprocess_request(self) -> ResponseReturnValue | None:
+        """What Flask does, without asking for the blueprint of the request where none has hooks."""
+        if self.before_request_funcs.keys() != {None} or self.url_value_preprocessors:
+            return super().preprocess_request()
+        for hook in self.before_request_funcs[None]:
+            answer = cast("ResponseReturnValue | None", hook())
+            if answer is not None:
+                return answer
+        return None
+
+    def process_response(self, response: Response) -> Response:
+        """As `preprocess_request`; there is no session of Flask's to save, and no view uses `after_this_request`."""
+        if self.after_request_funcs.keys() != {None}:
+            return super().process_response(response)
+        for hook in reversed(self.after_request_funcs[None]):
+            response = cast("Response", hook(response))
+        return response
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """What Flask's gives, without its search for a subdomain, of which there are none here, and its second look at the host."""

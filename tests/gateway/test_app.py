@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import structlog
+from flask import Blueprint, Response, request
 
 from gateway.app import create_app
 from gateway.background import Background
@@ -303,3 +304,18 @@ def test_an_unexpected_error_leaves_without_details(make_gateway: Callable[..., 
     )
     assert [entry["error"] for entry in logs if entry["event"] == "request.failed"] == ["RuntimeError"]
     assert "canary" not in json.dumps(logs, default=str).replace('raise RuntimeError(\\"canary\\")', "")
+
+
+@pytest.mark.parametrize("has_own_hooks", [False, True])
+def test_hooks_of_a_blueprint_are_called_too(gateway: TestGateway, has_own_hooks: bool) -> None:
+    app = type(gateway.app)(__name__)
+    blueprint = Blueprint("one", __name__)
+    blueprint.add_url_rule("/one", view_func=lambda: "seen")
+    blueprint.before_request(lambda: "refused" if request.args else None)
+    blueprint.after_request(lambda response: Response(response.get_data() + b", in short"))
+    app.register_blueprint(blueprint)
+    if has_own_hooks:
+        app.before_request(lambda: None)
+        app.after_request(lambda response: response)
+    client = app.test_client()
+    assert [client.get(path).data for path in ("/one", "/one?more")] == [b"seen, in short", b"refused, in short"]
