@@ -22,6 +22,7 @@ from http import HTTPStatus
 from typing import Any, Final, cast
 from wsgiref.types import WSGIApplication
 
+import structlog
 import uvicorn
 import uvloop
 from prometheus_client.multiprocess import mark_process_dead
@@ -29,6 +30,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from irmahub.bridge import READ_SECONDS, Answer, Bridge
 from irmahub.settings import Address
+
+log = structlog.get_logger(__name__)
 
 #: Connections that wait to be taken: five thousand listeners may come at once after a restart.
 BACKLOG: Final = 4096
@@ -111,9 +114,25 @@ def raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+def take_turns() -> None:
+    """Have a thread that wakes up wait until the one that runs on its core waits or has had its time, where the system knows of that.
+
+    Otherwise it interrupts that one at once, mostly to find that it has to wait for the interpreter lock, which is held there. The
+    threads that this one starts inherit it.
+
+    Source: sched(7), SCHED_BATCH.
+    """
+    if sys.platform == "linux":
+        try:
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        except OSError as error:
+            log.warning("server.turns_refused", error=error.strerror)
+
+
 def _serve_in_process(sockets: Sequence[socket.socket], make_sites: Callable[[], Sites], drain_seconds: float) -> None:
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     sites = make_sites()
+    take_turns()
     read_seconds = sites.read_seconds or [READ_SECONDS] * len(sites.applications)
     bridges = [
         Bridge(application, large_bodies=sites.large_bodies, read_seconds=seconds)

@@ -1,5 +1,6 @@
 """The production server with the real applications: two processes that share Redis."""
 
+import errno
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.actor import command_actor
 from gateway.permissions import Permissions
@@ -20,7 +22,9 @@ from idemix.scheme.configuration import Configuration
 from idemix.wallet import Wallet
 from irmahub.applications import services_of
 from irmahub.demo.processes import answers
+from irmahub.server import take_turns
 from irmahub.settings import Settings
+from irmahub.threads import AT_ONCE
 from irmahub.wallet_client import WalletClient
 from tests.support.installations import prepare_installation
 from tests.support.redis import RedisServer, running_redis
@@ -126,6 +130,24 @@ def test_status_events_reach_listeners_of_either_process(running: Running, walle
         assert b'data: "CONNECTED"\n\n' in received[number]
         assert b'data: "DONE"\n\n' in received[number]
         listener.close()
+
+
+def test_threads_of_a_process_take_turns(running: Running) -> None:
+    children = Path(f"/proc/{running.process.pid}/task/{running.process.pid}/children").read_text().split()
+    for worker in (pid for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()):
+        policies = [os.sched_getscheduler(int(thread.name)) for thread in Path(f"/proc/{worker}/task").iterdir()]
+        assert os.sched_getscheduler(int(worker)) == os.SCHED_BATCH
+        assert policies.count(os.SCHED_BATCH) > AT_ONCE
+
+
+def test_a_system_that_allows_no_turns_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "sched_setscheduler", refuse)
+    with capture_logs() as logs:
+        take_turns()
+    assert [(entry["event"], entry["error"]) for entry in logs] == [("server.turns_refused", "Operation not permitted")]
 
 
 def test_requestor_that_is_suspended_is_refused_within_a_second(running: Running) -> None:
