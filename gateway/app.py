@@ -414,9 +414,10 @@ def _load_client_path(path: str, method: str) -> None:
     if not below or is_static_session or not _is_client_path(path):
         return
     require_token(token, "clientToken")
-    recent = recent_client_session(token) if (method, rest) in _EXCHANGES else None
-    g.is_recent = recent is not None
-    g.session = load_client_session(token) if recent is None else recent
+    g.recent = recent_client_session(token) if (method, rest) in _EXCHANGES else None
+    if g.recent is not None:
+        return
+    g.session = load_client_session(token)
     if rest.partition("/")[0] == "frontend":
         check_frontend(g.session, authorization())
 

@@ -1,7 +1,7 @@
 """What is told of every request of an application: a line of the log, its time, why it was refused, and its id in the answer."""
 
 import time
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from flask import Flask, Response, g
@@ -9,7 +9,7 @@ from flask import Flask, Response, g
 from .errors import remote_error
 from .metrics import REFUSALS, REQUEST_SECONDS, reason_of
 from .request_id import HEADER, begin_request
-from .runtime import current_request
+from .runtime import current_request, itself
 
 log = structlog.get_logger(__name__)
 
@@ -30,14 +30,14 @@ def observe(app: Flask, application: str) -> None:
 
     @app.before_request
     def begin() -> None:
-        kept = _kept()
+        kept = itself(g)
         kept.refusal = None
         kept.began = time.perf_counter()
         kept.request_id = begin_request(current_request().environ.get(_GIVEN))
 
     @app.after_request
     def end(response: Response) -> Response:
-        asked, kept = current_request(), _kept()
+        asked, kept = current_request(), itself(g)
         seconds = time.perf_counter() - kept.began
         endpoint = asked.endpoint or NOWHERE
         REQUEST_SECONDS.labels(application, endpoint, str(response.status_code)).observe(seconds)
@@ -57,8 +57,3 @@ def observe(app: Flask, application: str) -> None:
         )
         response.headers.add(HEADER, kept.request_id)
         return response
-
-
-def _kept() -> Any:
-    """What is kept for this request, itself, as `gateway.runtime.current_request` is the request."""
-    return g._get_current_object()

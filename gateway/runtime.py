@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from flask import Request, Response, current_app, g, request
@@ -85,16 +86,21 @@ class Gateway:
     close: Callable[[], None]
 
 
+def itself(proxy: T) -> T:
+    """What one of Flask's proxies stands for: a look at it through the proxy costs more than what most looks are for."""
+    current: T = proxy._get_current_object()  # type: ignore[attr-defined]
+    return current
+
+
 def current_gateway() -> Gateway:
     """The gateway that answers this request."""
-    gateway: Gateway = current_app._get_current_object().extensions["gateway"]  # type: ignore[attr-defined]
+    gateway: Gateway = itself(current_app).extensions["gateway"]
     return gateway
 
 
 def current_request() -> Request:
-    """The request that is answered, itself: a look at it through Flask's proxy costs more than what most looks are for."""
-    current: Request = request._get_current_object()  # type: ignore[attr-defined]
-    return current
+    """The request that is answered."""
+    return itself(request)
 
 
 class WholeResponse(Response):
@@ -194,8 +200,8 @@ def exchange(step: Callable[[SessionEngine, Session], tuple[Session, Any]], body
         step: has the engine handle it; gives the changed session and a reply with `to_json`.
         body: of the request.
     """
-    load = client_session_loader()
-    recent = load() if g.is_recent else None
+    recent: Session | None = g.recent
+    load = client_session_loader() if recent is None else partial(load_client_session, recent.client_token)
     message = AppMessage(current_request().path, body, authorization(), step)
     answer = current_gateway().sessions.exchange(message, load, recent)
     g.refusal = answer.error

@@ -52,6 +52,16 @@ class Running:
     token: str
     process: subprocess.Popen[bytes]
 
+    @property
+    def children(self) -> list[int]:
+        """The processes that it started."""
+        return [int(pid) for pid in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()]
+
+    @property
+    def workers(self) -> list[int]:
+        """Those of them that serve."""
+        return [pid for pid in self.children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
     def start(self, request: object) -> dict[str, object]:
         """Start a session; on a connection of its own, so that any process may take it."""
         answer = httpx.post(f"{self.settings.gateway_url}session", json=request, headers={"Authorization": self.token})
@@ -133,10 +143,11 @@ def test_status_events_reach_listeners_of_either_process(running: Running, walle
 
 
 def test_threads_of_a_process_take_turns(running: Running) -> None:
-    children = Path(f"/proc/{running.process.pid}/task/{running.process.pid}/children").read_text().split()
-    for worker in (pid for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()):
+    workers = running.workers
+    assert len(workers) == 2
+    for worker in workers:
         policies = [os.sched_getscheduler(int(thread.name)) for thread in Path(f"/proc/{worker}/task").iterdir()]
-        assert os.sched_getscheduler(int(worker)) == os.SCHED_BATCH
+        assert os.sched_getscheduler(worker) == os.SCHED_BATCH
         assert policies.count(os.SCHED_BATCH) > AT_ONCE
 
 
@@ -163,14 +174,13 @@ def test_requestor_that_is_suspended_is_refused_within_a_second(running: Running
 
 
 def test_a_process_that_dies_is_replaced(running: Running) -> None:
-    children = [int(pid) for pid in Path(f"/proc/{running.process.pid}/task/{running.process.pid}/children").read_text().split()]
-    workers = [pid for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    children, workers = running.children, running.workers
     assert len(workers) == 2
     os.kill(workers[0], signal.SIGKILL)
     deadline = time.monotonic() + 60
     while True:
-        alive = Path(f"/proc/{running.process.pid}/task/{running.process.pid}/children").read_text().split()
-        if len(set(alive) & set(map(str, children))) == len(children) - 1 and len(alive) == len(children):
+        alive = running.children
+        if len(set(alive) & set(children)) == len(children) - 1 and len(alive) == len(children):
             break
         assert time.monotonic() < deadline
         time.sleep(0.1)
