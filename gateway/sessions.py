@@ -420,10 +420,12 @@ class Sessions:
             StoreError: the outcome could not be stored; the session is as it was.
         """
         answer = None if recent is None else self._attempt(message, recent, must_be_stored=True)
+        if answer is not None:
+            return answer
         for _ in range(ATTEMPTS):
+            answer = self._attempt(message, load())
             if answer is not None:
                 return answer
-            answer = self._attempt(message, load())
         raise StoreError("the session is changed too often")
 
     def _attempt(self, message: AppMessage, session: Session, *, must_be_stored: bool = False) -> Answer | None:

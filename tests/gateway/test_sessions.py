@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gateway.sessions import ATTEMPTS
 from gateway.stores.base import SessionStore, StoreConflictError
 from gateway.stores.memory import MemoryStore
 from gateway.stores.redis import RedisStore
@@ -112,6 +113,24 @@ def test_the_loser_of_a_change_works_on_the_new_session(any_gateway: TestGateway
     with pytest.raises(StoreConflictError):
         store.update(changed, session.revision, deadline=None, expires_at=engine.forgotten_at(changed))
     assert any_gateway.get(package, "status").get_json() == "CANCELLED"
+
+
+@pytest.mark.parametrize(("conflicts", "status"), [(ATTEMPTS - 1, 200), (ATTEMPTS, 503)])
+def test_the_last_attempt_counts(gateway: TestGateway, monkeypatch: pytest.MonkeyPatch, conflicts: int, status: int) -> None:
+    """A session that others change at each attempt but the last; and at that one too."""
+    package = gateway.start(DISCLOSURE)
+    store, refused = gateway.gateway.store, []
+    update = store.update
+
+    def change_before(*arguments: Any, **moments: Any) -> None:
+        if len(refused) < conflicts:
+            refused.append(arguments)
+            raise StoreConflictError("the session was changed meanwhile")
+        update(*arguments, **moments)
+
+    monkeypatch.setattr(store, "update", change_before)
+    assert gateway.phone().connect(package["sessionPtr"]).status_code == status
+    assert len(refused) == conflicts
 
 
 def test_time_out_is_stored_and_called_back_once(any_gateway: TestGateway, clock: SettableClock, requestor_server: RequestorServer) -> None:
